@@ -1,7 +1,8 @@
 """Behaviour of two rats from poses: two videos left out at a time, three seeds, beside boosted trees, by frame and by bout.
 
 Every fold and seed is kept in --out, and a run that was cut off goes on. Networks and trees are trained by the code of `trainer fit`. The
-rule that makes bouts of aggression is chosen on the videos that validate, and scored through the rules that run live.
+rule that makes bouts of aggression is chosen on the videos that validate, and scored through the rules that run live. Beside them stand the
+commonest class and a rule by hand (`--only-rows`: these alone, in a minute; `--only-trees`: these and the trees).
 """
 
 import argparse
@@ -9,18 +10,16 @@ import itertools
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from behaviour_bouts import CLASS, FPS, Hysteresis, choose, live, probabilities
+from behaviour_rule import SocialRule, answers_of_rule, choose_rule
 from numpy.typing import NDArray
 
-from tracker.behaviour.behaviour import Behaviour
-from tracker.behaviour.score import bouts_of_events, labels_of
-from tracker.config_rules import ClassSource, EventConfig, Rule
-from tracker.pose import Pose
 from trainer.behaviour.body_axis import find_body_axis
 from trainer.behaviour.boosted_trees import NAME
 from trainer.behaviour.class_prior import without_class_weights
@@ -39,27 +38,14 @@ from trainer.behaviour_scores.behaviour_score import BehaviourScore, always_the_
 from trainer.behaviour_scores.bout_score import BoutScore, errors_ms, score_bouts
 from trainer.behaviour_scores.intervals import compare_f1
 from trainer.behaviour_scores.same_frames import silent_frames, without_frames
+from trainer.behaviour_scores.scored_answers import TRIVIAL
 from trainer.behaviour_scores.scored_video import Decide, ScoredVideo
 from trainer.ethogram.read_options import ReadOptions
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "rat_social"
 FOLDS = (("1", "8"), ("12", "19"), ("24", "35"), ("46", "54"))
-CLASS = "aggression"
-MOST_FALSE = 0.5  # per true bout, on the videos that validate; the bar is 0.6 on those left out
-ON, OFF = (0.4, 0.5, 0.6, 0.7, 0.8), (0.2, 0.3, 0.4)
-MINIMUM_S, GAP_S = (0.2, 0.5, 1.0, 2.0), (0.25, 0.5, 1.0, 2.0)
-FPS = 30.0
+RULE_ROW = "the rule by hand"
 Values = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hysteresis:
-    """A rule for bouts, in seconds."""
-
-    on: float
-    off: float
-    minimum_s: float
-    gap_s: float
 
 
 def table_of(data: Path, out: Path) -> Path:
@@ -73,22 +59,24 @@ def table_of(data: Path, out: Path) -> Path:
     return out / "videos.csv"
 
 
-def fold(whole: PoseVideos, left_out: tuple[str, str], out: Path, settings: Sequence[BehaviourSettings], *, with_trees: bool) -> None:
+def fold(
+    whole: PoseVideos, left_out: tuple[str, str], out: Path, asked: BehaviourSettings, *, seeds: Sequence[int], with_trees: bool
+) -> None:
     """Train what is missing of one fold: all seeds and the trees; probabilities of the two videos and of those that validate are kept."""
-    missing = [one for one in settings if not (out / f"seed-{one.seed}.npz").exists()]
+    missing = [replace(asked, seed=seed) for seed in seeds if not (out / f"seed-{seed}.npz").exists()]
     trees = out / "trees.npz"
     if not missing and (trees.exists() or not with_trees):
         return
     others = [video.name for video in whole.videos if video.name not in left_out]
     videos = divide(whole, DivisionAsked(test=left_out, validation=[others[-1]]))
     body = find_body_axis(divided_nowhere(whole), front=None, back=None, confidence=0.2).plan
-    prepared, test = features(videos, body, settings[0], out.parent / "features.npz")
+    prepared, test = features(videos, body, asked, out.parent / "features.npz")
     for one in missing:
         tell(f"{out.name}: seed {one.seed}")
         keep_seed(out, videos, one, body, prepared, test)
     if with_trees and not trees.exists():
         reference = train_reference(
-            videos, body, rule="f1", seed=0, say=tell, prepared=prepared, from_all=settings[0].members > 1, delay_ms=settings[0].delay_ms
+            videos, body, rule="f1", seed=0, say=tell, prepared=prepared, from_all=asked.members > 1, delay_ms=asked.delay_ms
         )
         keep(trees, {video.name: probabilities(video) for video in answers_of(reference, videos.of("test"))})
 
@@ -161,13 +149,6 @@ def keep(path: Path, arrays: dict[str, Values]) -> None:
     part.replace(path)
 
 
-def probabilities(video: ScoredVideo) -> Values:
-    """Of a video that has some."""
-    if video.probabilities is None:
-        raise ValueError(f"{video.name} has no probabilities")
-    return video.probabilities
-
-
 def scored(whole: PoseVideos, found: dict[str, Values]) -> list[ScoredVideo]:
     """Every video with the likeliest class as the decision; frames without an answer are not scored."""
     decide = Decide(exclusive=True, thresholds=(0.5,) * len(whole.class_names))
@@ -186,64 +167,6 @@ def scored(whole: PoseVideos, found: dict[str, Values]) -> list[ScoredVideo]:
     return without_frames(videos, silent_frames(videos))
 
 
-def bouts(values: Values, rule: Hysteresis) -> NDArray[np.bool_]:
-    """What the live rule finds, all frames at once."""
-    above = values > rule.off
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], above, [False])).astype(np.int8))).reshape(-1, 2)
-    said = np.zeros(len(values), np.bool_)
-    merged: list[list[int]] = []
-    for first, end in edges.tolist():
-        if merged and (first - merged[-1][1]) / FPS <= rule.gap_s:
-            merged[-1][1] = end
-        else:
-            merged.append([first, end])
-    for first, end in merged:
-        over = np.flatnonzero(values[first:end] > rule.on)
-        if len(over) and (end - 1 - first - over[0]) / FPS >= rule.minimum_s:
-            said[first + over[0] : end] = True
-    return said
-
-
-def choose(validation: list[ScoredVideo], place: int) -> tuple[Hysteresis, BoutScore]:
-    """The rule with the best bouts on the videos that validate, of those with few false ones."""
-    found = []
-    for on, off, minimum_s, gap_s in itertools.product(ON, OFF, MINIMUM_S, GAP_S):
-        rule = Hysteresis(on=on, off=off, minimum_s=minimum_s, gap_s=gap_s)
-        if off < on:
-            found.append((rule, bout_score(validation, place, rule)))
-    few = [each for each in found if each[1].false_per_true <= MOST_FALSE]
-    return max(few, key=lambda each: each[1].f1) if few else min(found, key=lambda each: each[1].false_per_true)
-
-
-def bout_score(videos: Sequence[ScoredVideo], place: int, rule: Hysteresis) -> BoutScore:
-    """Of one class by a rule."""
-    return score_bouts([with_bouts(video, place, bouts(probabilities(video)[:, place], rule)) for video in videos], place)
-
-
-def with_bouts(video: ScoredVideo, place: int, said: NDArray[np.bool_]) -> ScoredVideo:
-    """The video with other decisions for one class."""
-    whole = video.said.copy()
-    whole[:, place] = said
-    return video.saying(whole)
-
-
-def live(video: ScoredVideo, place: int, rule: Hysteresis) -> ScoredVideo:
-    """The same through the rules that run live."""
-    item = EventConfig(
-        event=CLASS,
-        source=ClassSource(classifier="social", class_name=CLASS),
-        rule=Rule(on=rule.on, off=rule.off, minimum_ms=rule.minimum_s * 1000, maximum_gap_ms=rule.gap_s * 1000, missing="end"),
-    )
-    subject = Behaviour((item,), (), point_names=(), animals=0, has_mm=False)
-    times_ns = np.round(np.arange(len(video.truth)) * 1e9 / FPS).astype(np.int64)
-    events = []
-    for frame, value in enumerate(probabilities(video)[:, place].tolist()):
-        pose = Pose(points=np.empty((0, 0, 3), np.float32), mm=None, scores={f"social.{CLASS}": value})
-        events += subject.update(frame_number=frame, time_ns=int(times_ns[frame]), pose=pose, motion=None)
-    marks = bouts_of_events(events, dict(enumerate(times_ns.tolist())), name=CLASS, animal=0, marks="bout")
-    return with_bouts(video, place, labels_of(marks, times_ns))
-
-
 def of_seed(whole: PoseVideos, out: Path, seed: int, members: int) -> dict[str, Any]:
     """All folds of one seed together."""
     found: dict[str, Values] = {}
@@ -260,9 +183,32 @@ def of_seed(whole: PoseVideos, out: Path, seed: int, members: int) -> dict[str, 
         parts = np.split(arrays["validation"], ends)
         validation = scored(whole, {video.name: part for video, part in zip(validating(videos, members), parts, strict=True)})
         rule, on_validation = choose(validation, place)
-        rules.append({**{name: getattr(rule, name) for name in rule.__slots__}, "validation_f1": on_validation.f1})
+        rules.append({**plain(rule), "validation_f1": on_validation.f1})
         ruled += [live(video, place, rule) for video in scored(whole, {name: arrays[name] for name in left_out})]
     return {"videos": scored(whole, found), "bouts": score_bouts(ruled, place), "rules": rules}
+
+
+def of_rule(whole: PoseVideos) -> dict[str, Any]:
+    """All folds of the rule by hand: its numbers, and those that make bouts of it, are chosen on the six videos that are not left out."""
+    found: dict[str, Values] = {}
+    ruled: list[ScoredVideo] = []
+    rules = []
+    place = whole.class_names.index(CLASS)
+    for left_out in FOLDS:
+        by_hand = choose_rule([video for video in whole.videos if video.name not in left_out], whole.class_names)
+        answers = {video.name: answers_of_rule(by_hand, video, whole.class_names) for video in whole.videos}
+        said = scored(whole, answers)
+        rule, on_learnt = choose([video for video in said if video.name not in left_out], place)
+        rules.append({**plain(by_hand), **plain(rule), "learnt_bout_f1": on_learnt.f1})
+        ruled += [live(video, place, rule) for video in said if video.name in left_out]
+        found |= {name: answers[name] for name in left_out}
+    videos = [video.saying(video.said) for video in scored(whole, found)]
+    return {"videos": videos, "bouts": score_bouts(ruled, place), "rules": rules}
+
+
+def plain(rule: Hysteresis | SocialRule) -> dict[str, float]:
+    """Its numbers."""
+    return {name: getattr(rule, name) for name in rule.__slots__}
 
 
 def row(score: BehaviourScore) -> dict[str, Any]:
@@ -298,36 +244,20 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--folds", type=int, nargs="+", default=list(range(len(FOLDS))), help="train these alone, and print no table")
     parser.add_argument("--no-trees", action="store_true", help="train no trees yet, and print no table")
+    parser.add_argument("--only-trees", action="store_true", help="train no network")
+    parser.add_argument("--only-rows", action="store_true", help="train nothing")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     whole = read_videos(table_of(options.data, options.out), asked=ReadOptions(channel="S1"), left_out=["base"])
-    settings = [
-        BehaviourSettings(epochs=options.epochs, members=options.members, delay_ms=options.delay, seed=seed) for seed in options.seeds
-    ]
-    for number in options.folds:
-        folder = options.out / f"fold-{number}"
-        folder.mkdir(exist_ok=True)
-        fold(whole, FOLDS[number], folder, settings, with_trees=not options.no_trees)
-    if len(options.folds) < len(FOLDS) or options.no_trees:
-        return
-    answers = {f"seed {seed}": of_seed(whole, options.out, seed, options.members) for seed in options.seeds}
-    trees: dict[str, Values] = {}
-    for number in range(len(FOLDS)):
-        with np.load(options.out / f"fold-{number}" / "trees.npz") as kept:
-            trees |= {name: kept[name] for name in kept.files}
-    boosted = scored(whole, trees)
-    rows = {name: row(score_behaviour(name, each["videos"])) for name, each in answers.items()}
-    rows["mean"] = {key: float(np.mean([rows[name][key] for name in answers])) for key in next(iter(rows.values()))}
-    rows[NAME] = row(score_behaviour(NAME, boosted))
-    rows["always the commonest"] = row(score_behaviour("always", always_the_commonest(boosted)))
-    found = {
-        "frames": rows,
-        "aggression bouts": {name: bout_row(each["bouts"]) for name, each in answers.items()},
-        "rules": {name: each["rules"] for name, each in answers.items()},
-        "against": [said for name, each in answers.items() for said in compare_f1((NAME, name), boosted, each["videos"]).sentences],
-    }
-    bout_rows = found["aggression bouts"]
-    bout_rows["mean"] = {key: float(np.mean([each[key] for each in bout_rows.values()])) for key in next(iter(bout_rows.values()))}
+    seeds = [] if options.only_trees or options.only_rows else options.seeds
+    if not options.only_rows:
+        of_folds(whole, options, seeds)
+        if len(options.folds) < len(FOLDS) or options.no_trees:
+            return
+    answers = {f"seed {seed}": of_seed(whole, options.out, seed, options.members) for seed in seeds}
+    by_hand = of_rule(whole)
+    boosted = None if options.only_rows else of_trees(whole, options.out)
+    found = table(answers, by_hand, boosted)
     if options.json:
         print(json.dumps(found))
         return
@@ -336,6 +266,55 @@ def main() -> None:
         for name, cells in found[title].items():
             print(f"  {name:<22} " + "  ".join(f"{key} {value:.3f}" for key, value in cells.items() if value is not None))
     print("\n".join(found["against"]))
+
+
+def of_folds(whole: PoseVideos, options: argparse.Namespace, seeds: Sequence[int]) -> None:
+    """Train what is missing."""
+    asked = BehaviourSettings(epochs=options.epochs, members=options.members, delay_ms=options.delay)
+    for number in options.folds:
+        folder = options.out / f"fold-{number}"
+        folder.mkdir(exist_ok=True)
+        fold(whole, FOLDS[number], folder, asked, seeds=seeds, with_trees=not options.no_trees)
+
+
+def of_trees(whole: PoseVideos, out: Path) -> list[ScoredVideo]:
+    """All folds of the trees."""
+    trees: dict[str, Values] = {}
+    for number in range(len(FOLDS)):
+        with np.load(out / f"fold-{number}" / "trees.npz") as kept:
+            trees |= {name: kept[name] for name in kept.files}
+    return scored(whole, trees)
+
+
+def table(answers: dict[str, dict[str, Any]], by_hand: dict[str, Any], boosted: list[ScoredVideo] | None) -> dict[str, Any]:
+    """All figures, and whether one answer is better than another: those that learnt against the rule, networks against the trees."""
+    rows = {name: row(score_behaviour(name, each["videos"])) for name, each in answers.items()}
+    bout_rows = {name: bout_row(each["bouts"]) for name, each in answers.items()}
+    for of in (rows, bout_rows) if answers else ():
+        of["mean"] = {key: float(np.mean([of[name][key] for name in answers])) for key in next(iter(of.values()))}
+    videos = {name: each["videos"] for name, each in answers.items()}
+    if boosted is not None:
+        rows[NAME] = row(score_behaviour(NAME, boosted))
+        videos = {NAME: boosted, **videos}
+    rows[RULE_ROW] = row(score_behaviour(RULE_ROW, by_hand["videos"]))
+    bout_rows[RULE_ROW] = bout_row(by_hand["bouts"])
+    trivial = always_the_commonest(by_hand["videos"])
+    rows[TRIVIAL] = row(score_behaviour(TRIVIAL, trivial))
+    pairs = [((TRIVIAL, RULE_ROW), trivial, by_hand["videos"])]
+    pairs += [((RULE_ROW, name), by_hand["videos"], each) for name, each in videos.items()]
+    pairs += [((NAME, name), boosted, each) for name, each in videos.items() if boosted is not None and name != NAME]
+    return {
+        "frames": rows,
+        "aggression bouts": bout_rows,
+        "rules": {name: each["rules"] for name, each in answers.items()} | {RULE_ROW: by_hand["rules"]},
+        "against": [said for names, first, second in pairs for said in compare_f1(names, *same_frames(first, second)).sentences],
+    }
+
+
+def same_frames(first: list[ScoredVideo], second: list[ScoredVideo]) -> tuple[list[ScoredVideo], list[ScoredVideo]]:
+    """Without what either is not scored on, as where a network's answer would come after the video's end."""
+    left_out = [~(one.judged & other.judged).all(axis=1) for one, other in zip(first, second, strict=True)]
+    return without_frames(first, left_out), without_frames(second, left_out)
 
 
 if __name__ == "__main__":

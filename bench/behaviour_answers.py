@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from behaviour import DATA, FOLDS, FPS, table_of
+from behaviour import DATA, FOLDS, table_of
+from behaviour_bouts import FPS
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.signal import lfilter

@@ -1,15 +1,16 @@
 """Freezing of one mouse: a network from poses and boosted trees beside the hand-written rule, on the half that none has seen.
 
-The first half is learnt from, but for its last quarter, which validates. The rule's threshold was chosen on the first half too.
+The first half is learnt from, but for its last quarter, which validates. The rule's threshold was chosen on the first half too. Beside
+them stand the two answers that look at nothing: the commonest one in every frame, and yes in every frame.
 """
 
 import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import h5py  # type: ignore[import-untyped]
 import numpy as np
@@ -28,7 +29,7 @@ from trainer.behaviour.temperature_and_thresholds import calibrate_answers
 from trainer.behaviour.tracks import read_tracks
 from trainer.behaviour.train import prepare, train
 from trainer.behaviour.video_table import PoseVideo, PoseVideos
-from trainer.behaviour_scores.behaviour_score import Cleaning, clean, score_behaviour
+from trainer.behaviour_scores.behaviour_score import Cleaning, always_the_commonest, clean, score_behaviour
 from trainer.behaviour_scores.intervals import compare_f1
 from trainer.behaviour_scores.scored_video import Decide, ScoredVideo
 from trainer.ethogram.bouts import ethogram
@@ -39,6 +40,15 @@ ENDS = {"train": (0, 3), "validation": (3, 4), "test": (4, 8)}  # eighths of the
 RULE = Rule(when="below", on=60.0, off=60.0, minimum_ms=900.0, confidence=0.1, missing="hold")
 BLOCKS = 10  # of the intervals, in what is held out
 CLEANED = Cleaning(minimum_ms=900.0, gap_ms=200.0)  # as the rule's own minimum
+RULE_ROW = "the rule"
+COMPARED = (
+    ("always yes", RULE_ROW),
+    ("always yes", "network, cleaned"),
+    ("always yes", f"{NAME}, cleaned"),
+    (RULE_ROW, "network, cleaned"),
+    (RULE_ROW, f"{NAME}, cleaned"),
+    (f"{NAME}, cleaned", "network, cleaned"),
+)
 
 
 def session(data: Path, frames: int) -> PoseVideos:
@@ -89,6 +99,40 @@ def network(videos: PoseVideos, seed: int, epochs: int, folder: Path) -> tuple[S
     return one, answers_of(trees, [video])[0]
 
 
+def all_rows(videos: PoseVideos, seeds: Sequence[int], epochs: int) -> dict[str, list[ScoredVideo]]:
+    """What each answers to the part that is held out, once or for each seed."""
+    by_hand = rule(videos)
+    rows = {"always the commonest": always_the_commonest([by_hand]), "always yes": [by_hand.saying(np.ones_like(by_hand.said))]}
+    rows[RULE_ROW] = [by_hand]
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in seeds:
+            for name, answer in zip(("network", NAME), network(videos, seed, epochs, Path(folder)), strict=True):
+                rows.setdefault(name, []).append(answer)
+                rows.setdefault(f"{name}, cleaned", []).extend(clean([answer], CLEANED))
+    return rows
+
+
+def row(answers: Sequence[ScoredVideo]) -> dict[str, list[float]]:
+    """The figures of one answer, one for each seed."""
+    scores = [score_behaviour("", [answer]).classes[0] for answer in answers]
+    return {
+        "f1": [each.frames.f1 for each in scores],
+        "bout_f1": [each.bouts.f1 for each in scores],
+        "accuracy": [each.frames.agreement for each in scores],
+    }
+
+
+def verdicts(rows: dict[str, list[ScoredVideo]], first: str, second: str, seeds: Sequence[int]) -> list[str]:
+    """The second against the first, by frame and by bout, for each seed that they have."""
+    many = max(len(rows[first]), len(rows[second]))
+    said = []
+    for seed, place in zip(seeds, range(many), strict=False):
+        one, other = (rows[name][place if len(rows[name]) > 1 else 0] for name in (first, second))
+        names = first, second if many == 1 else f"{second}, seed {seed}"
+        said += compare_f1(names, [one], [other], block_s=len(one.truth) / FPS / BLOCKS).sentences
+    return said
+
+
 def main() -> None:
     """Print frame and bout F1 on the second half."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -99,26 +143,16 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    videos = session(options.data, options.frames)
-    rows: dict[str, Any] = {"rule": [rule(videos)]}
-    with tempfile.TemporaryDirectory() as folder:
-        for seed in options.seeds:
-            one, trees = network(videos, seed, options.epochs, Path(folder))
-            for name, answer in (("network", one), (NAME, trees)):
-                rows.setdefault(name, []).append(answer)
-                rows.setdefault(f"{name}, cleaned", []).extend(clean([answer], CLEANED))
-    table: dict[str, Any] = {}
-    for name, answers in rows.items():
-        scores = [score_behaviour(name, [answer]).classes[0] for answer in answers]
-        table[name] = {"f1": [each.frames.f1 for each in scores], "bout_f1": [each.bouts.f1 for each in scores]}
-    [hand_written] = rows["rule"]
-    verdicts = [
-        compare_f1(("the rule", f"{name}, seed {seed}"), [hand_written], [answer], block_s=len(hand_written.truth) / FPS / BLOCKS).sentence
-        for name in ("network, cleaned", f"{NAME}, cleaned")
-        for seed, answer in zip(options.seeds, rows[name], strict=True)
-    ]
-    table["against the rule"] = {"verdicts": verdicts}
-    print(json.dumps(table) if options.json else "\n".join(f"{name:<20} {figures}" for name, figures in table.items()))
+    rows = all_rows(session(options.data, options.frames), options.seeds, options.epochs)
+    found = {
+        "rows": {name: row(answers) for name, answers in rows.items()},
+        "verdicts": [sentence for pair in COMPARED for sentence in verdicts(rows, *pair, options.seeds)],
+    }
+    if options.json:
+        print(json.dumps(found))
+        return
+    print("\n".join(f"{name:<22} {figures}" for name, figures in found["rows"].items()))
+    print("\n".join(found["verdicts"]))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
     python bench/pollen_bees.py [--data ../shared/data/pollen_bees] [--epochs 40] [--seeds 0 1 2] [--only 1 2]
 
-Prints a line for each block, one for each seed, and the mean; beside it boosted trees on plain features of the images
-(`--only-trees`: these alone, in seconds). The block after the one that is held out validates: its accuracy is what
+Prints a line for each block, one for each seed, and the mean; beside it the commonest class, a rule by hand (enough yellow), and boosted
+trees on plain features of the images (`--only-rows`: these alone, in seconds), and whether one is better than another: images in a row are
+drawn together, in pairs. The block after the one that is held out validates: its accuracy is what
 settings are chosen by. Trainings that --out holds are used again. Data: github.com/piperod/PollenDataset, in folders by class where a name
 begins with P or NP.
 """
@@ -14,6 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from pollen_rule import choose_rule, yellow
 from rich.console import Console
 
 from tracker.bundle import read_bundle
@@ -22,7 +25,10 @@ from trainer.behaviour.blocks import BLOCKS
 from trainer.behaviour.boosted_trees import NAME, missing_library
 from trainer.behaviour.division import DivisionAsked
 from trainer.behaviour.table_rows import Part
-from trainer.ethogram.bouts import YES
+from trainer.behaviour_scores.behaviour_score import always_the_commonest
+from trainer.behaviour_scores.intervals import compare_f1
+from trainer.behaviour_scores.scored_answers import TRIVIAL
+from trainer.behaviour_scores.scored_video import Said, ScoredVideo
 from trainer.ethogram.read_options import ReadOptions
 from trainer.image_behaviour.classes_asked import ClassesAsked
 from trainer.image_behaviour.image_reference import answers_to_images, train_image_reference
@@ -35,22 +41,32 @@ from trainer.image_behaviour.settings import ImageSettings
 
 SIZE = (54, 90)
 CLASSES = {"NP": "without", "P": "pollen"}
+RULE_ROW = "the rule"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """How many images of a block are right: as they are, and with red and blue swapped; and the share of the validating block."""
+    """What is said of the images of a block, and how many are right with red and blue swapped; and the share of the validating block."""
 
-    images: int
-    right: int
+    answer: ScoredVideo
     swapped: int
     validation: float
     ece: float
 
+    @property
+    def images(self) -> int:
+        """How many."""
+        return len(self.answer.truth)
+
+    @property
+    def right(self) -> int:
+        """Of these, whose class is found."""
+        return right([self.answer])
+
 
 def main() -> None:
     """Train five times for each seed and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data/pollen_bees"))
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "pollen_bees")
     parser.add_argument("--epochs", type=int, default=40)
@@ -59,62 +75,112 @@ def main() -> None:
     parser.add_argument("--average-mirrors", action="store_true", help="answer with the mean over an image and its mirrored ones")
     parser.add_argument("--contrast", action="store_true", help="bring every image to one mean and deviation")
     parser.add_argument("--brightness", type=float, default=0.1, help="of the augmentation (%(default)s)")
-    parser.add_argument("--only-trees", action="store_true", help="train no network")
+    parser.add_argument("--only-rows", action="store_true", help="train no network")
     parser.add_argument("--proof", type=int, default=1000, help="images carried beside torch, at most (%(default)s)")
+    parser.add_argument("--drawn-together", type=int, default=12, help="images, since neighbours show the same bee (%(default)s)")
     options = parser.parse_args()
     folder = options.out / "bees"
     if not folder.exists():
         by_class(options.data / "images", folder)
     whole = read_image_videos(folder, RegionAsked(size=SIZE), asked=ReadOptions(), classes=ClassesAsked())
-    blocks = whole.videos
-    accuracies = []
-    for seed in [] if options.only_trees else options.seeds:
-        settings = ImageSettings(
-            epochs=options.epochs,
-            patience=options.epochs,
-            upside_down=True,
-            average_mirrors=options.average_mirrors,
-            contrast=options.contrast,
-            brightness=options.brightness,
-            seed=seed,
+    networks = {} if options.only_rows else {f"seed {seed}": of_seed(options, folder, whole, seed) for seed in options.seeds}
+    if networks:
+        accuracies = [right(answers) / images(answers) for answers in networks.values()]
+        print(f"all: accuracy {np.mean(accuracies):.4f}, mean of {len(accuracies)}")
+    rows = rows_beside(whole, options.only)
+    for name, answers in rows.items():
+        each = ", ".join(f"{right([one]) / images([one]):.3f}" for one in answers)
+        print(f"{name}: {images(answers)} images, accuracy {right(answers) / images(answers):.4f} (blocks {each})")
+    print(
+        "\n".join(
+            [*compared(rows | networks, list(networks), options.drawn_together), *([absent] if (absent := missing_library()) else [])]
         )
-        of_seed = []
-        for block in options.only:
-            one = held_out(folder, options.out, blocks, block, settings, proof=options.proof)
-            of_seed.append(one)
-            print(
-                f"seed {seed} block {block}: {one.images} images, accuracy {one.right / one.images:.3f}, calibration error {one.ece:.3f}; "
-                f"red and blue swapped {one.swapped / one.images:.3f}; validating block {one.validation:.3f}",
-                flush=True,
-            )
-        images = sum(one.images for one in of_seed)
-        accuracies.append(sum(one.right for one in of_seed) / images)
-        ece, validation = np.mean([(one.ece, one.validation) for one in of_seed], axis=0)
+    )
+
+
+def of_seed(options: argparse.Namespace, folder: Path, whole: ImageVideos, seed: int) -> list[ScoredVideo]:
+    """Hold out each block once, print, and return what is said of them."""
+    settings = ImageSettings(
+        epochs=options.epochs,
+        patience=options.epochs,
+        upside_down=True,
+        average_mirrors=options.average_mirrors,
+        contrast=options.contrast,
+        brightness=options.brightness,
+        seed=seed,
+    )
+    blocks = []
+    for block in options.only:
+        one = held_out(folder, options.out, whole, block, settings, proof=options.proof)
+        blocks.append(one)
         print(
-            f"seed {seed}: {images} images, accuracy {accuracies[-1]:.4f}, mean calibration error {ece:.3f}; "
-            f"red and blue swapped {sum(one.swapped for one in of_seed) / images:.4f}; validating blocks {validation:.4f}",
+            f"seed {seed} block {block}: {one.images} images, accuracy {one.right / one.images:.3f}, calibration error {one.ece:.3f}; "
+            f"red and blue swapped {one.swapped / one.images:.3f}; validating block {one.validation:.3f}",
             flush=True,
         )
-    if accuracies:
-        print(f"all: accuracy {np.mean(accuracies):.4f}, mean of {len(accuracies)}")
-    print(missing_library() or trees_sentence(whole, options.only), flush=True)
+    answers = [one.answer for one in blocks]
+    ece, validation = np.mean([(one.ece, one.validation) for one in blocks], axis=0)
+    print(
+        f"seed {seed}: {images(answers)} images, accuracy {right(answers) / images(answers):.4f}, mean calibration error {ece:.3f}; "
+        f"red and blue swapped {sum(one.swapped for one in blocks) / images(answers):.4f}; validating blocks {validation:.4f}",
+        flush=True,
+    )
+    return answers
 
 
-def trees_sentence(whole: ImageVideos, only: Sequence[int]) -> str:
-    """How many images of the blocks trees find right that learnt from three others, the number of rounds coming from the one after it."""
-    right, images = [], []
+def rows_beside(whole: ImageVideos, only: Sequence[int]) -> dict[str, list[ScoredVideo]]:
+    """The commonest class, the rule chosen on the other four blocks, and trees that learn from three and stop by the one after it."""
+    pollen = whole.class_names.index("pollen")
+    by_rule, by_trees = [], []
     for block in only:
-        parts: dict[int, Part] = {block: "test", block % BLOCKS + 1: "validation"}
-        videos = tuple(replace(video, part=parts.get(place, "train")) for place, video in enumerate(whole.videos, 1))
-        trees = train_image_reference(replace(whole, videos=videos), ImageSettings(), say=lambda _: None)
-        [answer] = answers_to_images(trees, [videos[block - 1]])
-        right.append(int((answer.said == answer.true).all(axis=1).sum()))
-        images.append(len(answer.truth))
-    each = ", ".join(f"{one / of:.3f}" for one, of in zip(right, images, strict=True))
-    return f"{NAME}: {sum(images)} images, accuracy {sum(right) / sum(images):.4f} (blocks {each})"
+        video, others = whole.videos[block - 1], [one for place, one in enumerate(whole.videos, 1) if place != block]
+        on = yellow(choose_rule(others, pollen), video)
+        by_rule.append(answer(whole, video, np.stack([on if place == pollen else ~on for place in range(2)], axis=1)))
+        if missing_library() is None:
+            by_trees.append(of_trees(whole, block))
+    rows = {TRIVIAL: always_the_commonest(by_rule), RULE_ROW: by_rule}
+    return rows | ({NAME: by_trees} if by_trees else {})
 
 
-def held_out(folder: Path, out: Path, blocks: tuple[ImageVideo, ...], block: int, settings: ImageSettings, *, proof: int) -> Block:
+def of_trees(whole: ImageVideos, block: int) -> ScoredVideo:
+    """What trees say of a block that learnt from three others, the number of rounds coming from the one after it."""
+    parts: dict[int, Part] = {block: "test", block % BLOCKS + 1: "validation"}
+    videos = tuple(replace(video, part=parts.get(place, "train")) for place, video in enumerate(whole.videos, 1))
+    trees = train_image_reference(replace(whole, videos=videos), ImageSettings(), say=lambda _: None)
+    return answers_to_images(trees, [videos[block - 1]])[0]
+
+
+def compared(answers: dict[str, list[ScoredVideo]], networks: Sequence[str], drawn_together: int) -> list[str]:
+    """Each against the plainer ones, in a sentence."""
+    pairs = [(TRIVIAL, RULE_ROW), (RULE_ROW, NAME), *((beside, network) for network in networks for beside in (RULE_ROW, NAME))]
+    there = [pair for pair in pairs if set(pair) <= set(answers)]
+    return [compare_f1(pair, answers[pair[0]], answers[pair[1]], block_s=drawn_together).sentence for pair in there]
+
+
+def images(answers: Sequence[ScoredVideo]) -> int:
+    """How many."""
+    return sum(len(one.truth) for one in answers)
+
+
+def right(answers: Sequence[ScoredVideo]) -> int:
+    """Images whose class is found."""
+    return sum(int((one.said == one.true).all(axis=1).sum()) for one in answers)
+
+
+def answer(whole: ImageVideos, video: ImageVideo, said: Said) -> ScoredVideo:
+    """These decisions about a block."""
+    return ScoredVideo(
+        name=video.name,
+        class_names=whole.class_names,
+        truth=video.marks,
+        said=said,
+        probabilities=None,
+        fps=video.fps,
+        in_time=video.in_time,
+    )
+
+
+def held_out(folder: Path, out: Path, whole: ImageVideos, block: int, settings: ImageSettings, *, proof: int) -> Block:
     """Train without a block, unless that was done, and judge by it."""
     validating = block % BLOCKS + 1
     words = [f"{settings.epochs}-epochs", f"seed-{settings.seed}", f"light-{settings.brightness:g}"]
@@ -132,14 +198,12 @@ def held_out(folder: Path, out: Path, blocks: tuple[ImageVideo, ...], block: int
             reference=False,
         )
         make_image_bundle(asked, Console(quiet=True))
-    video = blocks[block - 1]
-    swapped = video.images[..., ::-1]
+    video, validates = whole.videos[block - 1], whole.videos[validating - 1]
     accuracy = read_bundle(bundle).description.behaviour.accuracy  # type: ignore[union-attr]  # a behaviour's bundle has it
     return Block(
-        images=len(video.images),
-        right=right(bundle, video, video.images),
-        swapped=right(bundle, video, swapped),
-        validation=right(bundle, blocks[validating - 1], blocks[validating - 1].images) / len(blocks[validating - 1].images),
+        answer=of_network(bundle, whole, video, video.images),
+        swapped=right([of_network(bundle, whole, video, video.images[..., ::-1])]),
+        validation=right([of_network(bundle, whole, validates, validates.images)]) / len(validates.images),
         ece=accuracy.calibration_error if accuracy.calibration_error is not None else float("nan"),
     )
 
@@ -152,11 +216,11 @@ def by_class(images: Path, folder: Path) -> None:
             (folder / name / path.name).symlink_to(path.resolve())
 
 
-def right(bundle: Path, video: ImageVideo, images: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> int:
-    """Images of a block whose likelier class is theirs."""
+def of_network(bundle: Path, whole: ImageVideos, video: ImageVideo, shown: NDArray[np.uint8]) -> ScoredVideo:
+    """What a bundle says of these images of a block, the likelier class."""
     engine = open_classifier(read_bundle(bundle)).engine
-    answers = np.stack([engine.step(image, 0.0) for image in images])
-    return int((answers.argmax(axis=1) == (video.marks == YES).argmax(axis=1)).sum())
+    likelier = np.stack([engine.step(image, 0.0) for image in shown]).argmax(axis=1)
+    return answer(whole, video, likelier[:, None] == np.arange(len(whole.class_names)))
 
 
 if __name__ == "__main__":
