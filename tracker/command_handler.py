@@ -56,6 +56,7 @@ class CommandHandler:
     def __init__(self, config_path: Path, config: Config, *, inbox: LoopInbox, health: Health, notifier: Notifier) -> None:
         self._path = config_path.resolve()
         self._config = config
+        self._begun = load_config(self._path)  # without what the command line adds
         self._inbox = inbox
         self._health = health
         self._notifier = notifier
@@ -208,7 +209,7 @@ class CommandHandler:
             self._notifier.ready()
         self._health.report("reload", None)
         logger.info("rules reloaded: file=%s events=%d", self._path, len(config.behaviour))
-        waiting = needing_restart(fresh, running.config, bundle=None if running.bundle is None else str(running.bundle.folder))
+        waiting = needing_restart(fresh, self._begun, bundle=None if running.bundle is None else str(running.bundle.folder))
         if waiting:
             logger.warning("%s", restart_sentence(waiting))
         return {"events": [item.event for item in config.behaviour], "zones": [zone.name for zone in config.zones], "restart": waiting}

@@ -10,19 +10,17 @@ _TAKEN_UP = ("zones", "behaviour", "calibration", "overlay")  # by a reload
 _SHOWN = 5
 
 
-def needing_restart(fresh: Config, running: Config, *, bundle: str | None) -> list[str]:
+def needing_restart(fresh: Config, begun: Config, *, bundle: str | None) -> list[str]:
     """The keys whose values differ, as they stand in the file, such as `camera.exposure_us`; of a part that is new or gone, its own name.
 
     Args:
         fresh: the file as it is.
-        running: what the tracker began with, and the notes of its command line.
+        begun: the file as it was when the tracker began.
         bundle: the folder of the key points' network that runs, which a swap may have put there.
     """
-    was, now = _compared(running), _compared(fresh)
+    was, now = _compared(begun), _compared(fresh)
     if bundle is not None and now["engine"]["bundle"] == bundle:
         was["engine"]["bundle"] = bundle
-    if was["recording"] and now["recording"]:
-        now["recording"]["meta"] = {**was["recording"]["meta"], **now["recording"]["meta"]}
     return _differing(was, now, ())
 
 

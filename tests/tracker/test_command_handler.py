@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
@@ -341,6 +342,23 @@ def test_a_reload_names_what_changed_and_waits_for_a_restart(
     assert commanded.reload()["restart"] == ["engine.bundle"]
     commanded.swap(bundles["second"])
     assert commanded.reload()["restart"] == [], "the swapped network is the one that the file names"
+
+
+def test_notes_of_the_command_line_are_no_change_of_the_file(path: Path, bundles: dict[str, Path]) -> None:
+    values = yaml.safe_load(path.read_text()) | {"recording": {"meta": {"animal": "M1", "cage": "4"}}}
+    path.write_text(yaml.safe_dump(values))
+    with rig(path, bundles["first"]) as made:
+        commanded = Commanded(made, path)
+        assert made.config.recording is not None
+        noted = msgspec.structs.replace(made.config, recording=msgspec.structs.replace(made.config.recording, meta={"animal": "M17"}))
+        commanded.handler = CommandHandler(path, noted, inbox=made.inbox, health=made.health, notifier=Notifier(None))
+        commanded.start_tracking()
+        assert commanded.reload()["restart"] == []
+        del values["recording"]["meta"]["cage"]
+        path.write_text(yaml.safe_dump(values))
+        assert commanded.reload()["restart"] == ["recording.meta.cage"]
+        made.stop()
+        commanded.handler.close()
 
 
 def test_a_swap_zeroes_what_classifiers_carry_and_a_reload_does_not(path: Path, bundles: dict[str, Path], tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ def test_a_record_with_a_wrong_checksum_is_left_out_and_counted(tmp_path: Path, 
     check(folder, [number for number in range(20) if number != 14])
     said = capsys.readouterr().out
     assert "19 frames in 2 video files, each with its row; 8 of them had waited for the encoder, and were encoded by recovery" in said
-    assert "; 1 others were dropped while it was recorded" in said
+    assert "; 1 others were dropped while it was recorded or went with damaged records of what waited" in said
 
 
 def test_frames_without_rows_before_a_gap_are_put_aside_as_ever(tmp_path: Path) -> None:
@@ -208,6 +208,54 @@ def test_an_interrupted_recovery_loses_nothing_that_waited(tmp_path: Path, monke
     assert recover(folder).closed == expected == read_closed(folder)
     check(folder, numbers)
     assert {path.name for path in folder.iterdir()} == {path.name for path in (tmp_path / "uninterrupted").iterdir()}
+
+
+@pytest.mark.parametrize("removed", range(3))
+def test_a_recovery_that_ends_while_it_removes_what_waited_has_lost_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, removed: int
+) -> None:
+    """Three raw files; the process ends at each removal in turn, and what is left of them is never taken for all."""
+    folder, real, count = waiting_session(tmp_path / "s", frames_given(range(8, 12))), Path.unlink, 0
+    for number, first in ((2, 12), (3, 16)):
+        more = waiting_session(tmp_path / f"more-{number}", frames_given(range(first, first + 4)))
+        (more / waiting_name(1)).rename(folder / waiting_name(number))
+
+    def ended(path: Path, missing_ok: bool = False) -> None:
+        nonlocal count
+        if path.name.startswith("waiting-"):
+            if count == removed:
+                raise KeyboardInterrupt
+            count += 1
+        real(path, missing_ok=missing_ok)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(Path, "unlink", ended)
+        with pytest.raises(KeyboardInterrupt):
+            recover(folder)
+    assert len(waiting_files(folder)) == 3 - removed
+    assert recover(folder, cut=True).was_whole
+    check(folder, list(range(20)))
+    assert not waiting_files(folder)
+
+
+def test_damage_in_a_raw_file_costs_the_records_that_it_is_in(tmp_path: Path) -> None:
+    folder = waiting_session(tmp_path / "s", frames_given(range(8, 20)))
+    path = folder / waiting_name(1)
+    content = bytearray(path.read_bytes())
+    begin = content.rindex(b"RWR1", 0, content.index(frame_of(13).image.tobytes()))
+    content[begin : begin + 20] = bytes(20)
+    path.write_bytes(content)
+    recover(folder)
+    check(folder, [number for number in range(20) if number != 13])
+
+
+def test_what_is_called_like_a_raw_file_and_is_none_is_passed_by(tmp_path: Path) -> None:
+    folder = waiting_session(tmp_path / "s", frames_given(range(8, 14)))
+    (folder / waiting_name(2)).mkdir()
+    os.mkfifo(folder / waiting_name(3))
+    (folder / waiting_name(4)).symlink_to(tmp_path / "nowhere")
+    recover(folder)
+    check(folder, list(range(14)))
 
 
 class Behind:

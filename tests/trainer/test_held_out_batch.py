@@ -126,7 +126,7 @@ def test_answering_none_at_a_time_is_refused(words: str, tmp_path: Path, capsys:
 def _poses(_: Path) -> None:
     made = network(kind="tcn")
     wide = type(made)(replace(made.plan, hidden=64))
-    video = clips(60_000, wide.features.count)
+    video = clips(400_000, wide.features.count)
     with memory_left(40):
         logits_of_poses(wide, video)
 

@@ -1,6 +1,7 @@
 """Labels as colleagues send them: tables without their project, paths of other machines, videos elsewhere, cells left empty."""
 
 import logging
+import re
 import shutil
 from pathlib import Path
 
@@ -67,10 +68,26 @@ def test_a_table_that_went_through_a_spreadsheet_is_read(tmp_path: Path, separat
     """Another separator, decimal commas with it, empty columns at the end, missing cells as R and pandas write them."""
     path = table(pictures(tmp_path, 1, 2) / "CollectedData_me.csv", "img1.png,1.25,2,NA,#N/A", "img2.png,3,4.1,5,6.5")
     rows = [line.replace(",", separator) + 2 * separator for line in path.read_text().splitlines()]
-    text = "\n".join(rows) if separator == "," else "\n".join(rows).replace(".2", ",2").replace(".1\t", ",1\t").replace(".1;", ",1;")
+    text = "\n".join(rows)
+    text = text if separator == "," else re.sub(r"(\d)\.(\d)", r"\1,\2", text)
     path.write_text(text)
     frames = read_labels(tmp_path)
     np.testing.assert_array_equal(frames.points[:, 0], ONE_ANIMAL)
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ("1,024;512.5;300;400", r":4: has '1,024', and line 4 has '512\.5', so which sign stands before decimals is not certain"),
+        ("1,024;512;300;400", r":4: has '1,024', which may be a thousand and more or a number with decimals"),
+    ],
+    ids=["both signs", "three digits"],
+)
+def test_numbers_that_may_be_thousands_are_refused(tmp_path: Path, cells: str, said: str) -> None:
+    path = pictures(tmp_path, 1) / "CollectedData_me.csv"
+    path.write_text(HEADER.replace(",", ";") + f"labeled-data/m1/img1.png;{cells}\n ; ; ; ; \n")
+    with pytest.raises(LabelError, match=said):
+        read_labels(tmp_path)
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])

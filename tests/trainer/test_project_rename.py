@@ -1,5 +1,7 @@
 """Other names for the points of one video's labels: exchanged, taken back, and refused where something would be lost."""
 
+import errno
+import os
 import shlex
 from contextlib import closing
 from pathlib import Path
@@ -90,5 +92,21 @@ def test_what_would_lose_a_label_is_refused_and_every_label_stays(
 def test_labels_that_are_open_in_the_labelling_page_are_not_renamed(project: Project) -> None:
     before = labels(project)
     with closing(LayerLock(project.folder, "bob")), pytest.raises(LabelError, match="the labels of 'bob' are open in another"):
+        rename_points(project.folder, "monday", EARS)
+    assert labels(project) == before
+
+
+def test_labels_of_all_are_as_before_where_those_of_one_cannot_be_written(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = [frame.image for frame in project.frames]
+    project.write_layer(Layer(annotator="bob", frames={images[0]: FrameLabel(animals=[{"leftear": (3.0, 3.0)}])}))
+    before, real = labels(project), os.replace
+
+    def full(source: Path | str, target: Path | str) -> None:
+        if Path(target).name == "bob.json":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(ProjectError, match="No space left"):
         rename_points(project.folder, "monday", EARS)
     assert labels(project) == before

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.trainer.learnable import draw
+from tests.trainer.learnable import SIZE, draw
 from tracker.bundle import read_bundle
 from trainer.__main__ import main
 from trainer.pipeline.refresh import verdict
@@ -18,15 +18,15 @@ from trainer.scoring.compare import Comparison, PairedDifference
 QUICK = ["--epochs", "1", "--batches", "30", "--batch", "8", "--device", "cpu", "--precision", "32", "--workers", "0"]
 
 
-def project(folder: Path, numbers: range, *, swapped: bool = False) -> Path:
-    """A labelling project of bars; `swapped` calls every head a tail and every tail a head."""
+def project(folder: Path, numbers: range, *, upside_down: bool = False) -> Path:
+    """A labelling project of bars; `upside_down` labels every point where it would be if the picture stood on its head."""
     made = create_project(folder, point_names=("head", "tail"))
     made.add_frames(Path("bars.mp4"), ((number, draw(number)[0]) for number in numbers), why="all")
     made = open_project(folder)
     labels = {}
     for frame in made.frames:
         points = draw(frame.frame)[1]
-        head, tail = (points[::-1] if swapped else points).tolist()
+        head, tail = (np.array(SIZE[::-1]) - 1 - points if upside_down else points).tolist()
         labels[frame.image] = FrameLabel(animals=[{"head": tuple(head), "tail": tuple(tail)}], excluded=False, tags=[])
     made.write_layer(Layer(annotator="ann", frames=labels))
     return folder
@@ -37,7 +37,8 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with labels and the bundle trained from them."""
     folder = tmp_path_factory.mktemp("rig")
     project(folder / "old", range(40))
-    assert main(["fit", "--data", str(folder / "old"), "--out", str(folder / "mine"), *QUICK]) == 0
+    longer = [*QUICK, "--batches", "150"]  # after fewer steps it finds heads alone, on some processors
+    assert main(["fit", "--data", str(folder / "old"), "--out", str(folder / "mine"), *longer]) == 0
     return folder
 
 
@@ -122,7 +123,7 @@ def test_a_refreshed_bundle_is_written_again_in_fp16(own: Path, capsys: pytest.C
 
 
 def test_a_worse_network_is_refused_and_the_one_in_use_stays_until_it_is_asked_for(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    project(own / "wrong", range(50, 110), swapped=True)  # an annotator who misunderstood the points
+    project(own / "wrong", range(50, 110), upside_down=True)  # of a camera that was turned, with labels of before
     before = (own / "mine" / "model.onnx").read_bytes()
     data = [str(own / name) for name in ("old", "wrong")]
     hold = ["--random-split", "0.02"]

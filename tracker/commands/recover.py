@@ -81,7 +81,8 @@ def _sentence(folder: Path, found: "Recovered") -> str:
     cut = f"; {_cut_off(closed.cut_frames, 'frame', 'row')}" if closed.cut_frames else ""
     cut += (f" (kept in {kept})" if cut else f"; frames that had no row are kept in {kept}") if kept else ""
     cut += f"; {_cut_off(closed.cut_rows, 'row', 'frame')}" if closed.cut_rows else ""
-    cut += f"; {closed.dropped} others were dropped while it was recorded" if closed.dropped else ""
+    lost = " or went with damaged records of what waited" if closed.encoded_frames else ""
+    cut += f"; {closed.dropped} others were dropped while it was recorded{lost}" if closed.dropped else ""
     cut = waited + cut
     if found.was_whole:
         return f"{folder}: is whole, {closed.frames} frames{cut}"

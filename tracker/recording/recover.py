@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -143,11 +144,13 @@ def recover(folder: Path, *, cut: bool = False, progress: Callable[[int, int], N
     description = read_description(folder)
     closed = read_closed(folder)
     if closed is not None and is_whole(folder, description, closed, cut=cut):
+        _tidy(folder)
         return Recovered(closed=closed, was_whole=True)
     if description.source is not None:
         raise RecordingError(f"{folder}: is an unfinished analysis of {description.source.path}; give `tracker analyse` again to go on")
     with claimed(folder):
-        found = _look_at_all(folder, description, _BytesRead(folder, progress))
+        was_open = closed is None  # whatever waited is in the other files of a session that was closed
+        found = _look_at_all(folder, description, _BytesRead(folder, progress), waited=was_open)
         if not cut:
             _refuse_loss(folder, found.videos, description)
         try:
@@ -155,7 +158,15 @@ def recover(folder: Path, *, cut: bool = False, progress: Callable[[int, int], N
         except OSError as problem:
             raise RecordingError(f"{folder}: cannot be mended: {problem.strerror or problem}; {remedy(problem)}") from problem
         write_part(folder, CLOSED_FILE, closed)
+        _tidy(folder)
     return Recovered(closed=closed, was_whole=False)
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what waited, from a session that is closed: before that, an interrupted removal would leave a part to be taken for all."""
+    with suppress(OSError):  # it is of no use and does no harm
+        remove_waiting(folder)
+        sync_folder(folder)
 
 
 def _refuse_empty(folder: Path) -> None:
@@ -182,10 +193,9 @@ def _table(folder: Path, name: str, schema: pa.Schema) -> pa.Table:
     return read_table(path, schema) if path.exists() else schema.empty_table()
 
 
-def _look_at_all(folder: Path, description: Description, read: _BytesRead) -> _Found:
+def _look_at_all(folder: Path, description: Description, read: _BytesRead, *, waited: bool) -> _Found:
     rate = Fraction(description.video.rate_hz).limit_denominator(1000)
-    waiting = read_all_waiting(folder)
-    again = _encoded_before(folder)
+    waiting, again = (read_all_waiting(folder), _encoded_before(folder)) if waited else (Waiting(), [])
     rows = _table(folder, FRAMES_FILE, FRAMES)
     rows = rows.filter(pa.array([segment not in again for segment in rows["segment"].to_pylist()], pa.bool_()))
     videos = _videos(folder, rows, rate, read, again=again)
@@ -296,7 +306,6 @@ def _mend(folder: Path, found: _Found, form: VideoFormat) -> Closed:
     _rewrite(folder / EVENTS_FILE, found.events)
     setups = folder / SETUPS_FILE
     write_whole(setups, with_setups(setups.read_bytes() if setups.exists() else b"", found.waiting))
-    remove_waiting(folder)
     sync_folder(folder)
     return Closed(
         reason=_REASON,

@@ -77,8 +77,8 @@ def waiting_name(number: int) -> str:
 
 
 def waiting_files(folder: Path) -> list[Path]:
-    """The files of a session that are there, in their order."""
-    numbered = [path for path in folder.glob("waiting-*.raw") if _NAME.fullmatch(path.name)]
+    """The files of a session that are there, in their order; a folder, a pipe or a dead link of such a name is none."""
+    numbered = [path for path in folder.glob("waiting-*.raw") if _NAME.fullmatch(path.name) and path.is_file()]
     return sorted(numbered, key=lambda path: int(path.stem.removeprefix("waiting-")))
 
 
@@ -121,7 +121,7 @@ def as_record(given: Given, *, with_image: bool) -> tuple[bytes, Image | None]:
 def read_waiting(path: Path) -> Iterator[Record]:
     """Every record that is whole, in its place; images are views of the file.
 
-    A record whose bytes are not those that were written is left out, and so is all behind one whose length cannot be.
+    A record whose bytes are not those that were written is left out; what follows is looked for by its mark.
 
     Raises:
         OSError: the file cannot be read.
@@ -129,19 +129,20 @@ def read_waiting(path: Path) -> Iterator[Record]:
     with path.open("rb") as file:
         if path.stat().st_size == 0:
             return
-        content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    place = 0
-    while len(content) - place >= _BEGIN.size:
-        mark, head_bytes, image_bytes, checksum = _BEGIN.unpack_from(content, place)
-        begin = place + _BEGIN.size
-        place = begin + head_bytes + image_bytes
-        if mark != _MARK or place > len(content):
-            return
-        head, image = content[begin : begin + head_bytes], content[begin + head_bytes : place]
-        if checksum == zlib.crc32(image, zlib.crc32(head, zlib.crc32(_LENGTHS.pack(head_bytes, image_bytes)))):
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    content = memoryview(mapped)
+    place = mapped.find(_MARK)
+    while 0 <= place <= len(content) - _BEGIN.size:
+        _, head_bytes, image_bytes, checksum = _BEGIN.unpack_from(content, place)
+        begin, end = place + _BEGIN.size, place + _BEGIN.size + head_bytes + image_bytes
+        head, image = content[begin : begin + head_bytes], content[begin + head_bytes : end]
+        if end <= len(content) and checksum == zlib.crc32(image, zlib.crc32(head, zlib.crc32(_LENGTHS.pack(head_bytes, image_bytes)))):
             record = _record(head, image)
             if record is not None:
                 yield record
+            place = mapped.find(_MARK, end)
+        else:
+            place = mapped.find(_MARK, place + 1)
 
 
 def _record(head: memoryview, image: memoryview) -> Record | None:

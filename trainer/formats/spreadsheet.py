@@ -2,11 +2,14 @@
 
 import csv
 import io
+import re
 from pathlib import Path
 
 from trainer.errors import LabelError
 
 _SEPARATORS = (",", ";", "\t")
+_WITH_COMMA, _WITH_POINT = re.compile(r"-?\d+,\d+"), re.compile(r"-?\d+\.\d+")
+_PERHAPS_THOUSANDS = re.compile(r"-?\d{1,3},\d{3}")
 
 
 def spreadsheet_rows(path: Path, *, first_cell: str, expected: str) -> list[tuple[int, list[str]]]:
@@ -21,16 +24,17 @@ def spreadsheet_rows(path: Path, *, first_cell: str, expected: str) -> list[tupl
         LabelError: the file cannot be read, is in another encoding or no table, or is empty.
     """
     text = _text(path, expected)
-    separator = next((each for each in _SEPARATORS if text.lstrip().lower().startswith(first_cell + each)), ",")
+    begin = text.lstrip().lower().removeprefix('"')
+    separator = next((each for each in _SEPARATORS if begin.startswith((first_cell + each, f'{first_cell}"{each}'))), ",")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
-        rows = [(reader.line_num, cells) for cells in reader if any(cells)]
+        rows = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
     except csv.Error as problem:
         raise LabelError(f"{path}: is not a table of text ({problem}); {expected}") from problem
     if not rows:
         raise LabelError(f"{path}: is empty; {expected}")
     if separator != ",":
-        rows = [(line, [_with_point(cell) for cell in cells]) for line, cells in rows]
+        rows = _with_points(path, rows)
     width = max(_width(cells) for _, cells in rows)
     return [(line, cells[:width]) for line, cells in rows]
 
@@ -47,10 +51,27 @@ def _text(path: Path, expected: str) -> str:
         ) from problem
 
 
-def _with_point(cell: str) -> str:
-    """A number with its decimal comma as a point; anything else as it is."""
-    whole, comma, decimals = cell.strip().lstrip("-").partition(",")
-    return cell.replace(",", ".") if comma and whole.isdigit() and decimals.isdigit() else cell
+def _with_points(path: Path, rows: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
+    """Numbers with their decimal comma as a point, where the whole table has decimal commas; anything else as it is.
+
+    Raises:
+        LabelError: numbers with a comma stand beside numbers with a point, so that one of them may separate thousands.
+    """
+    commas = next(((line, cell) for line, cells in rows for cell in cells if _WITH_COMMA.fullmatch(cell.strip())), None)
+    points = next(((line, cell) for line, cells in rows for cell in cells if _WITH_POINT.fullmatch(cell.strip())), None)
+    if commas is None:
+        return rows
+    if points is not None:
+        raise LabelError(
+            f"{path}:{commas[0]}: has '{commas[1].strip()}', and line {points[0]} has '{points[1].strip()}', so which sign stands before "
+            "decimals is not certain; save it with points before decimals and nothing between thousands"
+        )
+    if all(_PERHAPS_THOUSANDS.fullmatch(cell.strip()) for _, cells in rows for cell in cells if _WITH_COMMA.fullmatch(cell.strip())):
+        raise LabelError(
+            f"{path}:{commas[0]}: has '{commas[1].strip()}', which may be a thousand and more or a number with decimals; save it with "
+            "points before decimals and nothing between thousands"
+        )
+    return [(line, [cell.replace(",", ".") if _WITH_COMMA.fullmatch(cell.strip()) else cell for cell in cells]) for line, cells in rows]
 
 
 def _width(cells: list[str]) -> int:

@@ -48,10 +48,20 @@ def rename_points(folder: Path, video: str, pairs: Sequence[tuple[str, str]]) ->
         for annotator in annotators:
             locks.enter_context(closing(LayerLock(folder, annotator)))
         changed = [_renamed(project.read_layer(annotator), images, names, where=folder) for annotator in annotators]
-        for layer, count in changed:
-            if count:
-                project.write_layer(layer)
+        _write_all(project, [layer for layer, count in changed if count])
     return Renamed(frames={layer.annotator: count for layer, count in changed if count})
+
+
+def _write_all(project: Project, layers: Sequence[Layer]) -> None:
+    """Write the labels of several annotators; where one cannot be written, those before it are put back."""
+    before = [project.read_layer(layer.annotator) for layer in layers]
+    for place, layer in enumerate(layers):
+        try:
+            project.write_layer(layer)
+        except ProjectError:
+            for earlier in before[:place]:
+                project.write_layer(earlier)
+            raise
 
 
 def _refuse_bad_names(project: Project, pairs: Sequence[tuple[str, str]]) -> None:
