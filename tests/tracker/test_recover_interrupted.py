@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 
+from tests.tracker.power_gone import power_gone_after
 from tests.tracker.recorded import number_in
 from tests.tracker.sessions import write_session
 from tests.tracker.test_recording_synced import VIDEO, Syncs
@@ -86,21 +87,11 @@ def test_an_interrupted_recovery_forgets_no_frame_that_it_has_put_aside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rows: int, aside: str, renamed: int
 ) -> None:
     expected = recover(with_rows(tmp_path / "uninterrupted", rows)).closed
-    folder, real, count = with_rows(tmp_path / "s", rows), Path.replace, 0
+    folder = with_rows(tmp_path / "s", rows)
     assert expected.cut_frames == 11 - rows, "the last was still in the encoder"
 
-    def interrupted(path: Path, target: Path) -> Path:
-        """The power goes after so many files have taken their names."""
-        nonlocal count
-        if count == renamed:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        count += 1
-        return real(path, target)
-
-    with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(Path, "replace", interrupted)
-        with pytest.raises(RecordingError, match="cannot be mended"):
-            recover(folder)
+    with power_gone_after(renamed, monkeypatch), pytest.raises(RecordingError, match="cannot be mended"):
+        recover(folder)
     assert list(folder.glob(f"*.{aside}"))
 
     assert main(["recover", str(folder), "--cut"]) == 0

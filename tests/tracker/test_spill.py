@@ -1,6 +1,5 @@
 """What waits for the encoder is on the disk, raw, until the session's other files have it."""
 
-import errno
 import itertools
 import os
 import shutil
@@ -15,6 +14,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 
 from tests.tracker.daemon import ROOT
+from tests.tracker.power_gone import power_gone_after
 from tests.tracker.recorded import FROM_HERE, MS, ask, event_at, number_in, picture, pose_of, recorder_of, wait_until
 from tests.tracker.sessions import BEGAN_NS, PERIOD_NS, pose_message, setup_message, usual_points, write_session
 from tracker.__main__ import main
@@ -191,20 +191,10 @@ def test_an_interrupted_recovery_loses_nothing_that_waited(tmp_path: Path, monke
     numbers = [*range(13), *range(15, 20)]
     given = frames_given(numbers[4:])
     expected = recover(waiting_session(tmp_path / "uninterrupted", given, rows=6)).closed
-    folder, real, count = waiting_session(tmp_path / "s", given, rows=6), Path.replace, 0
+    folder = waiting_session(tmp_path / "s", given, rows=6)
 
-    def interrupted(path: Path, target: Path) -> Path:
-        """The power goes after so many files have taken their names."""
-        nonlocal count
-        if count == renamed:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        count += 1
-        return real(path, target)
-
-    with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(Path, "replace", interrupted)
-        with pytest.raises(RecordingError, match="cannot be"):
-            recover(folder)
+    with power_gone_after(renamed, monkeypatch), pytest.raises(RecordingError, match="cannot be"):
+        recover(folder)
     assert recover(folder).closed == expected == read_closed(folder)
     check(folder, numbers)
     assert {path.name for path in folder.iterdir()} == {path.name for path in (tmp_path / "uninterrupted").iterdir()}
