@@ -52,6 +52,13 @@ SKELETONS: dict[str, tuple[tuple[str, ...], tuple[Pair, ...]]] = {
         ("tailBase_top", "tailMid_top", "nose_top", "obs_top", "tailBase_bot", "tailMid_bot", "nose_bot", "obsHigh_bot", "obsLow_bot"),
         (("paw1LH_top", "paw4RH_top"), ("paw2LF_top", "paw3RF_top"), ("paw1LH_bot", "paw4RH_bot"), ("paw2LF_bot", "paw3RF_bot")),
     ),
+    "German": (("Nase", "Schwanzansatz"), (("Ohr_links", "Ohr_rechts"), ("linke Pfote", "rechte Pfote"))),
+    "Dutch": (("neus",), (("linkeroor", "rechteroor"),)),
+    "French": (("nez",), (("oreille_gauche", "oreille_droite"), ("piedGauche", "piedDroit"))),
+    "Spanish": (("hocico",), (("oreja_izquierda", "oreja_derecha"), ("pieIzquierdo", "pieDerecho"))),
+    "Portuguese": (("focinho",), (("orelha_esquerda", "orelha_direita"),)),
+    "Italian": (("naso",), (("orecchio_sinistro", "orecchio_destro"), ("zampaSinistra", "zampaDestra"))),
+    "words of two languages, but no pair": (("linkage", "link", "destroyed", "tail"), ()),
     "paws by code": (("nose", "tailbase"), (("LH", "RH"), ("LF", "RF"))),
     "paws by code, the other way": (("nose",), both("paw{}", sides=("FL", "FR")) + both("paw{}", sides=("HL", "HR"))),
     "front and rear": ((), (("FL", "FR"), ("RL", "RR"))),
@@ -143,6 +150,8 @@ def test_the_order_of_the_names_does_not_matter(skeleton: str) -> None:
         (("Nearknee", "Offknee", "Nose"), ("Nearknee", "Offknee")),
         (("lcoxa", "rcoxa", "nose"), ("lcoxa", "rcoxa")),
         (("earL", "EarL", "earR"), ("earL", "EarL", "earR")),
+        (("oreille_gauche", "nez"), ("oreille_gauche",)),
+        (("Ohr_rechts", "linke Pfote", "Nase"), ("Ohr_rechts", "linke Pfote")),
     ],
     ids=[
         "no right",
@@ -156,6 +165,8 @@ def test_the_order_of_the_names_does_not_matter(skeleton: str) -> None:
         "horse",
         "a guess that stands alone",
         "same name",
+        "no right in French",
+        "each of another part in German",
     ],
 )
 def test_a_name_with_a_side_and_no_certain_partner_is_named(names: tuple[str, ...], unpaired: tuple[str, ...]) -> None:

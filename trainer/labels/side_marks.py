@@ -10,6 +10,17 @@ LEVELS: tuple[Level, ...] = ("word", "letter", "known", "guess")  # from the sur
 
 _OTHER = {"left": ("right",), "right": ("left",), "l": ("r",), "r": ("l",)}
 _SHORT = {"lt": ("rt",), "rt": ("lt",), "lft": ("rgt", "rht"), "rgt": ("lft",), "rht": ("lft",)}
+# German and Dutch, French, Spanish, Portuguese, Italian: stems, so that endings stay ("linkes", "rechtes")
+_STEMS = (
+    ("link", ("recht",)),
+    ("gauche", ("droite", "droit")),
+    ("izquierd", ("derech",)),
+    ("esquerd", ("direit",)),
+    ("sinistr", ("destr",)),
+)
+_OF_STEM = dict(_STEMS) | {one: (left,) for left, right in _STEMS for one in right}
+_STEM = re.compile("|".join(sorted(_OF_STEM, key=len, reverse=True)))
+_MAY_BE_OTHERWISE = re.compile(r"link(?!(s|e|er|es|en|em)$)|destr(?!(a|o|e|i)$)")  # "linkage", "destroyed": sides only beside a partner
 _WITHOUT_SIDE = re.compile(r"cleft|bright|upright|outright|forthright|fright|wright")
 _PARTS = (
     "ankle|antenna|arm|ax|back|brow|cheek|ear|elbow|eye|feeler|feet|femur|fetlock|fin|finger|flank|flipper|foot|fore|front|haltere|hand|heel|hind|"
@@ -70,6 +81,9 @@ def _of_token(token: str, start: int) -> Iterator[Mark]:
         yield Mark(start=start + found.start(), end=start + found.end(), others=_OTHER[found[0]], level="word", sure=True)
     if words or spared or token.isdigit():
         return
+    for found in _STEM.finditer(low):
+        sure = _MAY_BE_OTHERWISE.match(low, found.start()) is None
+        yield Mark(start=start + found.start(), end=start + found.end(), others=_OF_STEM[found[0]], level="word", sure=sure)
     if low in _OTHER:
         yield Mark(start=start, end=start + 1, others=_OTHER[low], level="letter", sure=True)
     elif low in _SHORT:
