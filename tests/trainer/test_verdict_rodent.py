@@ -248,6 +248,20 @@ def test_a_fault_put_into_the_synthetic_rodent_is_named_first_with_what_helps(
     assert found.steps[0].command.startswith(command)
 
 
+@pytest.mark.parametrize(
+    ("fault", "kinds"),
+    [
+        (few_tails, ["rare point"]),
+        (jittered, ["scattered labels", "not exact"]),
+        (snout_biased, ["biased"]),
+        (cut_at_the_snout, ["border"]),
+        (tail_never_found, ["lost point"]),
+    ],
+)
+def test_what_one_fault_explains_is_not_said_again_as_another(given: Training, fault: Fault, kinds: list[str]) -> None:
+    assert [step.kind for step in judged(fault(given)).steps] == kinds
+
+
 def test_a_short_training_concludes_nothing_of_ears_and_videos(given: Training) -> None:
     assert {step.kind for step in judged(too_short(given)).steps} <= {"too short", "not exact"}
     trained = judged(replace(too_short(given), pictures=ENOUGH_PICTURES)).steps[0].kind

@@ -8,12 +8,11 @@ from trainer.scoring.next_step import (
     EXCHANGED_IN_SHORT,
     FEWEST_FRAMES,
     NAMES_UNCLEAR,
-    SCATTER_SHARE,
     NextStep,
     frames,
     hardly_trained,
+    labels_scatter,
     looks_at_images,
-    not_exact,
     short,
 )
 
@@ -74,7 +73,7 @@ def exchanged(m: Measurements, commands: NextCommands) -> NextStep | None:
 
 def scattered(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Labels that are no more exact than the error."""
-    if not (m.scored and not_exact(m) and m.scatter_px >= SCATTER_SHARE * m.mean_px):
+    if not labels_scatter(m):
         return None
     return NextStep(
         kind="scattered labels",

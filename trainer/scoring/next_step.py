@@ -156,6 +156,11 @@ def not_exact(m: Measurements) -> bool:
     return m.median_px > m.radius_px
 
 
+def labels_scatter(m: Measurements) -> bool:
+    """Whether most of an error above the labels' own is their scatter."""
+    return bool(m.scored) and not_exact(m) and m.scatter_px >= SCATTER_SHARE * m.mean_px
+
+
 def fails_at_border(point: PointMeasure, m: Measurements) -> bool:
     """Found far worse at the image's border than elsewhere, and not within what counts as right."""
     elsewhere = point.median_px if math.isnan(point.inner_median_px) else point.inner_median_px

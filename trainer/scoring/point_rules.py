@@ -21,6 +21,7 @@ from trainer.scoring.next_step import (
     frames,
     good_for_task,
     hardly_trained,
+    labels_scatter,
     median_in_words,
     not_exact,
     over_learnt,
@@ -89,7 +90,7 @@ def lost_point(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Points with labels enough that are not found, which the median over all points hides."""
     named = {point.name for point in (*_rare(m), *_at_border(m), *_biased(m))}
     lost = [point for point in m.points if point.name not in named and _is_lost(point, m)]
-    if not lost or _says_nothing(m):
+    if not lost or labels_scatter(m) or _says_nothing(m):
         return None
     never = [point for point in lost if point.train_median_px > _limit(point, m)]
     told = sorted(never or lost, key=lambda point: -point.median_px)[:MOST_NAMED]
@@ -104,14 +105,17 @@ def lost_point(m: Measurements, commands: NextCommands) -> NextStep | None:
 
 
 def often_lost(m: Measurements, commands: NextCommands) -> NextStep | None:
-    """Frames or points that are far off although most are found; those of a video that was not learnt from are `unlike`."""
-    if _says_nothing(m) or good_for_task(m) or over_learnt(m):
+    """Frames or points that are far off although most are found.
+
+    Not those of a video that was not learnt from, which is `unlike`, nor those that scattered labels or single points explain.
+    """
+    if _says_nothing(m) or good_for_task(m) or over_learnt(m) or labels_scatter(m):
         return None
     known = [one for one in m.groups if one.learnt or m.in_part]
     worst = max((one for one in known if one.scored >= FEWEST_HELD_OUT), key=lambda one: one.lost, default=None)
     lost = worst.lost if worst is not None else _lost_in_all(known)
     few_right = not not_exact(m) and m.right < RIGHT_SHARE * m.scored
-    if not few_right and (lost <= LOST or lost_point(m, commands) is not None):
+    if not few_right and (lost <= LOST or any(rule(m, commands) is not None for rule in OF_SINGLE_POINTS)):
         return None
     where = f"in '{worst.name}'" if worst is not None else "on held-out frames"
     far = f"{where} {lost:.0%} of the points are more than {FAR_RADII * m.radius_px:.1f} px off, in the training frames {m.train_lost:.0%}"
@@ -126,6 +130,9 @@ def often_lost(m: Measurements, commands: NextCommands) -> NextStep | None:
 def hidden_by_median(m: Measurements, commands: NextCommands) -> bool:
     """Whether a rule here says what an error over all points is made of."""
     return any(rule(m, commands) is not None for rule in (biased, at_border, lost_point, often_lost))
+
+
+OF_SINGLE_POINTS = (rare_point, biased, at_border, lost_point)
 
 
 def _longer_or_look(m: Measurements, commands: NextCommands, *, kind: Kind, why: str, look: str) -> NextStep:
@@ -159,9 +166,9 @@ def _worse_than_others(point: PointMeasure, m: Measurements) -> bool:
 
 
 def _biased(m: Measurements) -> list[PointMeasure]:
-    """Beyond what counts as right; not those whose bias is that of the border."""
-    at_border = _at_border(m)
-    found = [point for point in m.points if is_biased(point) and math.hypot(*point.bias_px) > _limit(point, m) and point not in at_border]
+    """Beyond what counts as right; not those whose bias is that of the border, or of hardly any labels."""
+    elsewhere = [*_at_border(m), *_rare(m)]
+    found = [point for point in m.points if is_biased(point) and math.hypot(*point.bias_px) > _limit(point, m) and point not in elsewhere]
     return [] if _says_nothing(m) else sorted(found, key=lambda point: -math.hypot(*point.bias_px))
 
 
