@@ -32,29 +32,30 @@ from trainer.formats.read_labels import read_labels
 from trainer.training.augment import UNCHANGED
 from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings
-folder, batch = Path(sys.argv[1]), int(sys.argv[2])
+folder, setting, batch = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 frames = read_labels(folder / "CollectedData_a.csv")
-nothing = frames.subset(np.empty(0, int))
+held_out = frames.subset(np.zeros(512 if setting == "held_out_batch" else 0, int))
 few = FitSettings(epochs=1, batch=4, batches=1, workers=0, accelerator="cpu", precision="32", augment=UNCHANGED)
-fit(frames, nothing, few, folder / "small")  # every library is loaded
+fit(frames, held_out.subset(np.arange(min(1, len(held_out)))), few, folder / "small")  # every library is loaded
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 120 * 2**20, resource.RLIM_INFINITY))
 try:
-    fit(frames, nothing, replace(few, batch=batch), folder / "large")
+    fit(frames, held_out, replace(few, **{setting: batch}), folder / "large")
 except TooLargeError as refusal:
     print(refusal)
 """
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's account of a process's memory")
-def test_a_batch_too_large_is_one_sentence_with_the_batch_that_fits(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("setting", "what"), [("batch", "pictures"), ("held_out_batch", "held-out frames")])
+def test_a_batch_too_large_is_one_sentence_with_the_batch_that_fits(tmp_path: Path, setting: str, what: str) -> None:
     as_csv(tmp_path, labelled(tmp_path, 4))
-    run = [sys.executable, "-c", PROGRAM, str(tmp_path), "512"]
+    run = [sys.executable, "-c", PROGRAM, str(tmp_path), setting, "512"]
     ended = subprocess.run(run, capture_output=True, text=True, cwd=ROOT, timeout=300, check=False)
     assert ended.returncode == 0, ended.stderr[-2000:]
-    assert ended.stdout.startswith("the memory does not hold a batch of 512 pictures; "), ended.stderr[-2000:]
+    assert ended.stdout.startswith(f"the memory does not hold a batch of 512 {what}; "), ended.stderr[-2000:]
     fits = int(ended.stdout.split(";")[1].split()[0])
-    assert f"{fits} fit: give --batch {fits}" in ended.stdout
+    assert f"{fits} fit: give --{setting.replace('_', '-')} {fits}" in ended.stdout
     assert 1 <= fits <= 256
 
 

@@ -4,7 +4,7 @@ import gc
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import cv2
 import torch
@@ -71,10 +71,12 @@ def batch_refused(learn: Callable[[], Learnt], step: Callable[[int], object], ba
     Raises:
         TooLargeError: in place of what torch, NumPy or OpenCV say.
     """
-    return _refused(learn, step, batch, what=what, option="--batch", otherwise=otherwise)
+    return _refused(learn, step, batch, _Words(what, "--batch", otherwise))
 
 
-def held_out_refused(answer: Callable[[], Learnt], some: Callable[[int], object], batch: int, *, otherwise: str) -> Learnt:
+def held_out_refused(
+    answer: Callable[[], Learnt], some: Callable[[int], object], batch: int, *, otherwise: str, answering: Callable[[], bool] = lambda: True
+) -> Learnt:
     """Answer frames that nothing is learnt from, as those held out; as `batch_refused` of how many are answered at a time.
 
     Args:
@@ -82,24 +84,34 @@ def held_out_refused(answer: Callable[[], Learnt], some: Callable[[int], object]
         some: answers so many frames at a time; thrown away.
         batch: how many are answered at a time.
         otherwise: what to make smaller where not even one fits.
+        answering: whether held-out frames were being answered when the memory did not suffice, where `answer` does more than that.
 
     Raises:
         TooLargeError: in place of what torch, NumPy or OpenCV say.
     """
-    return _refused(answer, some, batch, what="held-out frames", option="--held-out-batch", otherwise=otherwise)
+    words = _Words("held-out frames", "--held-out-batch", otherwise)
+    return _refused(answer, some, batch, words, at_fault=answering)
 
 
-def _refused(do: Callable[[], Learnt], step: Callable[[int], object], batch: int, *, what: str, option: str, otherwise: str) -> Learnt:
+class _Words(NamedTuple):
+    what: str  # a batch is of
+    option: str  # that makes a batch smaller
+    otherwise: str  # what to make smaller where not even one fits
+
+
+def _refused(
+    do: Callable[[], Learnt], step: Callable[[int], object], batch: int, words: _Words, *, at_fault: Callable[[], bool] = lambda: True
+) -> Learnt:
     try:
         return do()
     except _SAID_BY as problem:
-        if not is_out_of_memory(problem):
+        if not is_out_of_memory(problem) or not at_fault():
             raise
         where = _where(problem)
         _let_go(problem)
     fits = _largest(step, below=batch)
-    remedy = f"{fits} fit: give {option} {fits}" if fits else f"not even one fits: {otherwise}"
-    raise TooLargeError(f"{where} does not hold a batch of {batch} {what}; {remedy}")
+    remedy = f"{fits} fit: give {words.option} {fits}" if fits else f"not even one fits: {words.otherwise}"
+    raise TooLargeError(f"{where} does not hold a batch of {batch} {words.what}; {remedy}")
 
 
 def _let_go(problem: BaseException) -> None:

@@ -95,6 +95,7 @@ class Learner(pl.LightningModule):
         self._movement: float | None = None
         self._held_out_px: float | None = None
         self.held_out_loss: float | None = None  # of this epoch; see `HeldOutLoss`
+        self.answers_held_out = False  # at this moment; stays so where an error ends the run there
         self._waited_before_s = 0.0
         self.train()
 
@@ -149,6 +150,14 @@ class Learner(pl.LightningModule):
         if self._schedule.seconds is not None and self._agreed(self.elapsed_s()) >= self._schedule.seconds:
             self.stopped = "minutes"
             self.trainer.should_stop = True
+
+    def on_validation_start(self) -> None:
+        """From here on it answers held-out frames."""
+        self.answers_held_out = True
+
+    def on_validation_end(self) -> None:
+        """It learns again."""
+        self.answers_held_out = False
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Answers to one batch of held-out frames, and their labels, in full precision."""

@@ -99,7 +99,7 @@ def run_by_lightning(
         with _stop_by_hand(learner, checkpoints / LAST, ctrl_c):
             memory_refused(
                 lambda: lightning.fit(learner, loader, validation, ckpt_path=resume, weights_only=True),
-                learner, frames, settings, reduced=_precision(settings) == "bf16-mixed",
+                learner, (frames, held_out), settings, reduced=_precision(settings) == "bf16-mixed",
             )  # fmt: skip
     early = lightning.should_stop and learner.stopped is None
     learner.stopped = learner.stopped or ("no improvement" if early else "epochs")
