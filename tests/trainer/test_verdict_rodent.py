@@ -179,6 +179,16 @@ def cut_at_the_snout(given: Training) -> Training:
     return replace(given, judged=Part(frames=cut_frames, answers=answers))
 
 
+def at_rest(given: Training) -> Training:
+    """An animal that stays where it is, as in a few seconds of film."""
+    there = given.learnt.frames.points[:1]
+    learnt, judged = (
+        Part(frames=replace(part.frames, points=there + noise(0.3, part)), answers=there + noise(ERROR_PX, part, seed=7))
+        for part in given.both
+    )
+    return replace(given, learnt=learnt, judged=judged)
+
+
 Fault = Callable[[Training], Training]
 FAULTS: dict[str, tuple[Fault, str, str]] = {
     "swapped labels": (swapped_ears, "exchanged", "trainer label mouse"),
@@ -195,6 +205,7 @@ FAULTS: dict[str, tuple[Fault, str, str]] = {
     "a point never found": (tail_never_found, "lost point", "trainer label mouse"),
     "a quarter of the frames lost": (lost_now_and_then, "lost", "trainer select monday.mp4"),
     "a point biased": (snout_biased, "biased", "trainer label mouse"),
+    "an animal at rest": (at_rest, "no movement", "trainer select monday.mp4 --project mouse --count 20"),
     "lost at the edge": (cut_at_the_snout, "border", "trainer select monday.mp4"),
 }
 
@@ -256,6 +267,7 @@ def test_a_fault_put_into_the_synthetic_rodent_is_named_first_with_what_helps(
         (snout_biased, ["biased"]),
         (cut_at_the_snout, ["border"]),
         (tail_never_found, ["lost point"]),
+        (at_rest, ["no movement"]),
     ],
 )
 def test_what_one_fault_explains_is_not_said_again_as_another(given: Training, fault: Fault, kinds: list[str]) -> None:

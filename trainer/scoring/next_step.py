@@ -17,6 +17,7 @@ Kind = Literal[
     "other names",
     "exchanged",
     "nothing held out",
+    "no movement",
     "learnt nothing",
     "scattered labels",
     "rare point",
@@ -123,9 +124,14 @@ def lines_of(sentence: str, steps: Sequence[NextStep]) -> list[str]:
     return [sentence, "next:", *(line for lines in numbered for line in lines)]
 
 
+def hardly_moves(m: Measurements) -> bool:
+    """Whether the animal is in the same place in all labels, as far as what counts as right can tell."""
+    return m.baseline_px <= m.radius_px
+
+
 def looks_at_images(m: Measurements) -> bool:
-    """Whether its own training frames are found at all better than by the mean position."""
-    return not m.train_mean_px > BASELINE_SHARE * m.baseline_px
+    """Whether its own training frames are found at all better than by the mean position; taken for granted where none could be."""
+    return hardly_moves(m) or not m.train_mean_px > BASELINE_SHARE * m.baseline_px
 
 
 def short(m: Measurements) -> bool:

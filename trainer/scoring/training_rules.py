@@ -17,6 +17,7 @@ from trainer.scoring.next_step import (
     frames,
     gap,
     good_for_task,
+    hardly_moves,
     hardly_trained,
     looks_at_images,
     median_in_words,
@@ -41,6 +42,24 @@ def nothing_held_out(m: Measurements, commands: NextCommands) -> NextStep | None
         why="No labelled frame was held out, so nothing can be said about frames that the network has not seen.",
         do="Train once with frames held out, to know the error.",
         command=commands.hold_out(),
+    )
+
+
+def no_movement(m: Measurements, commands: NextCommands) -> NextStep | None:
+    """Labels that always answering the mean position would find."""
+    if not hardly_moves(m) or m.learnt < FEWEST_FRAMES:
+        return None
+    more = commands.more_frames(
+        "Label frames in which it is elsewhere and in other postures; where movements as small as these matter, train with "
+        "--correct-within, which says how near an answer must be.",
+        uncertain=False,
+    )
+    return NextStep(
+        kind="no movement",
+        why=f"The animal hardly moves in these labels: always answering the mean position is off by {m.baseline_px:.1f} px, where "
+        f"{m.radius_px:.1f} px count as right, so nothing shows whether it is found elsewhere.",
+        do=more.do,
+        command=more.command,
     )
 
 

@@ -41,8 +41,9 @@ MOST_STEPS = 3
 MOST_NEEDY = 3  # points and videos that are named as in need of labels
 RULE = (
     f"Rules, in this order: too few frames (below {FEWEST_FRAMES}); a video whose answers lie at other points' labels; points exchanged in "
-    f"{EXCHANGED:.0%} of the training frames; a mean error above {BASELINE_SHARE:.0%} of the mean-position baseline; labels whose own "
-    f"scatter makes up {SCATTER_SHARE:.0%} of the error; training frames not found after fewer than {ENOUGH_PICTURES} pictures, with which "
+    f"{EXCHANGED:.0%} of the training frames; labels of which the mean position is within what counts as right; "
+    f"a mean error above {BASELINE_SHARE:.0%} of the mean-position baseline; labels whose own scatter "
+    f"makes up {SCATTER_SHARE:.0%} of the error; training frames not found after fewer than {ENOUGH_PICTURES} pictures, with which "
     f"nothing else is concluded from answers; a point with fewer than {RARE:.0%} of the labels of another and {RARE_TIMES:g} "
     f"times its error; a video that was not learnt from with {UNLIKE_TIMES:g} times the training error, or other light, or in "
     f"which {LOST:.0%} more of the points are lost; an error that fell by more than {STILL_FALLING:.0%} in the "
@@ -63,6 +64,7 @@ RULES: tuple[Rule, ...] = (
     label_rules.other_names,
     label_rules.exchanged,
     training_rules.nothing_held_out,
+    training_rules.no_movement,
     training_rules.learnt_nothing,
     label_rules.scattered,
     training_rules.not_yet_learnt,
