@@ -13,6 +13,7 @@ from trainer.networks.backbone import Backbone
 from trainer.networks.backbone_heads import BackboneMaps
 from trainer.networks.blocks import CropPlan, FrameShape, Layers, bin_means, peak, plan_crop, stage
 from trainer.networks.build import NetworkPlan, build, plan_from_plain, plan_to_plain
+from trainer.networks.coarse import corner_around
 from trainer.networks.coarse_to_fine import CoarseToFine
 from trainer.networks.names import BACKBONES, usual_view
 from trainer.networks.network_view import whole_frame
@@ -356,12 +357,24 @@ def test_trackrat_is_the_network_of_the_first_rat_tracker() -> None:
         (10, (1024, 1024), CropPlan(height=96, width=96, shrink=1, pool=8, beyond=12)),
         (600, (1080, 1920), CropPlan(height=768, width=768, shrink=4, pool=24, beyond=48)),
         (138, (80, 210), CropPlan(height=112, width=176, shrink=1, pool=3, beyond=12)),
+        (150, (180, 500), CropPlan(height=208, width=192, shrink=1, pool=6, beyond=12)),
+        (170, (208, 208), CropPlan(height=256, width=256, shrink=2, pool=3, beyond=24)),
     ],
-    ids=["mouse", "mouse in 4K", "fly", "large animal", "narrow frame"],
+    ids=["mouse", "mouse in 4K", "fly", "large animal", "narrow frame", "animal as high as the frame", "animal that fills the frame"],
 )
 def test_the_crop_follows_the_animal_not_the_camera(extent_px: int, frame: tuple[int, int], expected: CropPlan) -> None:
     points = np.array([[[10.0, 10.0], [10.0 + extent_px, 20.0], [np.nan, np.nan]]])
     assert plan_crop(points, FrameShape(height=frame[0], width=frame[1], channels=1)) == expected
+
+
+def test_a_crop_that_could_hold_the_frame_shows_all_of_it_wherever_the_animal_is_found() -> None:
+    frame = FrameShape(height=208, width=208, channels=1)
+    plan = plan_crop(np.array([[[10.0, 10.0], [180.0, 20.0]]]), frame)
+    for cell in (0, 17, 34):
+        left, top = corner_around(torch.tensor([cell]), torch.tensor([cell]), cell=2 * plan.pool, frame=frame, plan=plan)
+        for begin, side, extent in ((left, plan.width, frame.width), (top, plan.height, frame.height)):
+            assert int(begin) <= 0
+            assert int(begin) + side >= extent
 
 
 def test_frames_too_small_to_crop_from_are_refused() -> None:

@@ -125,11 +125,20 @@ def plan_crop(points: NDArray[np.float64], frame: FrameShape) -> CropPlan:
     grid = GRID * shrink
     side = math.ceil(wanted / grid) * grid
     beyond = BEYOND_PX * shrink
-    # padded to the grid, never cut down to it: a point in a strip that is cut off could not be found
-    height, width = (min(side, math.ceil((extent_px + 2 * beyond) / grid) * grid) for extent_px in (frame.height, frame.width))
+    height, width = (_side_in(extent_px, side, beyond=beyond, grid=grid) for extent_px in (frame.height, frame.width))
     # about 80 cells across finds an animal of a tenth of the frame; a small animal needs a finer look
     pool = max(1, min(round(max(frame.height, frame.width) / 80), side // 12))
     return CropPlan(height=height, width=width, shrink=shrink, pool=pool, beyond=beyond)
+
+
+def _side_in(extent: int, side: int, *, beyond: int, grid: int) -> int:
+    """A crop's side in a frame of this extent: one that holds nearly the whole frame holds all of it, and stands still.
+
+    An animal so large is often cut by the frame, and where its middle lies then hangs on whether a point at the border still counts
+    as inside. A crop that could move would leave such a point out. Padded to the grid, never cut down to it.
+    """
+    whole = math.ceil((extent + 2 * beyond) / grid) * grid
+    return whole if side >= extent else side
 
 
 def first_and_last(extent: int, side: int, *, beyond: int) -> tuple[int, int]:
