@@ -190,6 +190,8 @@ def test_every_command_that_is_named_can_be_typed(measured: Measurements, place:
         (with_points(replace(point("c"), border=10, border_median_px=30.0, inner_median_px=1.3)), "border"),
         (with_points(replace(point("c"), border=2, border_median_px=30.0, inner_median_px=1.3)), "good"),  # too few to say
         (with_points(replace(point("c"), border=10, border_median_px=3.0, inner_median_px=1.3)), "good"),
+        (seen_at(3.0, with_points(point("c"), point("d", median_px=2.6, train_median_px=2.7))), "resolution"),
+        (seen_at(3.0, with_points(point("c"), point("d", median_px=9.0, train_median_px=9.0))), "lost point"),
         (seen_at(2.0, replace(GOOD, train_median_px=0.49, median_px=0.55, mean_px=1.5, radius_px=0.5)), "resolution"),
         (replace(GOOD, train_median_px=0.4, median_px=1.9), "good"),  # a gap, but as exact as labels are
         (replace(GOOD, target_px=1.0), "not good enough"),
@@ -205,6 +207,7 @@ def test_every_command_that_is_named_can_be_typed(measured: Measurements, place:
         "lost within the target",
         "point never found", "point found in training alone", "point just beyond", "point not yet found",
         "biased", "bias by chance", "bias within the radius", "border", "few at the border", "little worse at the border",
+        "resolution for one point", "no resolution for one point",
         "resolution by held-out frames",
         "gap within the radius",
         "target missed", "target met",

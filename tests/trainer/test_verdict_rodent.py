@@ -139,6 +139,14 @@ def jittered(given: Training) -> Training:
     return replace(given, learnt=learnt, judged=judged)
 
 
+def by_heart_but_for_some(given: Training) -> Training:
+    """Most held-out points are within what counts as right, and one frame in three is lost."""
+    learnt = given.learnt.labelled(given.learnt.answers + noise(0.1, given.learnt))
+    answers = given.judged.answers.copy()
+    answers[::3] = np.array([5.0, 5.0])
+    return replace(given, learnt=learnt, judged=replace(given.judged, answers=answers))
+
+
 def two_judged(given: Training) -> Training:
     two = np.arange(2)
     return replace(given, judged=Part(frames=given.judged.frames.subset(two), answers=given.judged.answers[two]))
@@ -200,6 +208,7 @@ FAULTS: dict[str, tuple[Fault, str, str]] = {
     "distribution shift": (another_room, "unlike", "trainer select tuesday.mp4"),
     "good": (lambda given: given, "good", "trainer render monday.mp4"),
     "over-fitted": (by_heart, "over-fitted", "trainer select monday.mp4"),
+    "over-fitted, most points right": (by_heart_but_for_some, "over-fitted", "trainer select monday.mp4"),
     "labels jittered by 5 px": (jittered, "scattered labels", "trainer label mouse --annotator second-person"),
     "two held out": (two_judged, "few held out", "trainer select monday.mp4"),
     "a point never found": (tail_never_found, "lost point", "trainer label mouse"),
@@ -268,6 +277,9 @@ def test_a_fault_put_into_the_synthetic_rodent_is_named_first_with_what_helps(
         (cut_at_the_snout, ["border"]),
         (tail_never_found, ["lost point"]),
         (at_rest, ["no movement"]),
+        (swapped_ears, ["exchanged"]),
+        (one_frame, ["few frames"]),
+        (by_heart_but_for_some, ["over-fitted"]),
     ],
 )
 def test_what_one_fault_explains_is_not_said_again_as_another(given: Training, fault: Fault, kinds: list[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from scipy.special import betaincinv  # type: ignore[import-untyped]
 
 from trainer.scoring.loss_curves import STILL_FALLING
-from trainer.scoring.measurements import Measurements, PointMeasure
+from trainer.scoring.measurements import GroupMeasure, Measurements, PointMeasure
 
 Kind = Literal[
     "few frames",
@@ -48,6 +48,7 @@ FEWEST_HELD_OUT = 6  # frames: of five that are all right, the interval of the s
 ENOUGH_PICTURES = 30_000  # the usual 40 epochs show 41 000; below this the error of a compact network still falls
 BASELINE_SHARE = 0.5  # a mean error above this share of the mean-position baseline: the network hardly looks at the image
 OVERFIT_RATIO = 1.5  # held-out median over training median, both scored the same way
+MEMORISED_RATIO = 3.0  # the same where the held-out median is within what counts as right, but many points are far off
 OVERFIT_PX = 0.5  # and at least this much apart: a ratio between errors far below annotators' own precision says nothing
 EXCHANGED = 0.03  # of training frames: a network that was given a label and answers otherwise; a short training needs more
 EXCHANGED_IN_SHORT = 0.1
@@ -216,21 +217,37 @@ def gap(m: Measurements) -> bool:
 
 def over_learnt(m: Measurements) -> bool:
     """Training frames memorised; not where held-out ones are found within what counts as right all the same."""
-    return gap(m) and not few_held_out(m) and not hardly_trained(m) and (not_exact(m) or m.crossing is not None)
+    seen = not_exact(m) or m.crossing is not None or lost_beside_learnt(m)
+    return gap(m) and not few_held_out(m) and not hardly_trained(m) and seen
+
+
+def lost_beside_learnt(m: Measurements) -> bool:
+    """Many points are far off in held-out frames, and not in those learnt from, which are found far more exactly."""
+    return lost_share(m.groups) > m.train_lost + LOST and m.gap > MEMORISED_RATIO
+
+
+def lost_share(groups: Sequence[GroupMeasure]) -> float:
+    """Share of the points that are far off, over all of these videos; 0 where there are too few frames to judge by."""
+    scored = sum(one.scored for one in groups)
+    return sum(one.lost * one.scored for one in groups) / scored if scored >= FEWEST_HELD_OUT else 0.0
 
 
 def too_coarse(m: Measurements) -> tuple[float, Measurements] | None:
     """Points whose error comes from being seen coarsely, as the measurements of these alone, and the px that they are seen at.
 
     Points are judged together with those that are seen alike, as the points of one crop are: where these are found, it is not
-    the resolution that hinders a single one. Of several such sets it is that with the largest error for what counts as right.
+    the resolution that hinders a single one, unless it is off by less than a pixel of the network's picture. Of several such
+    sets it is that with the largest error for what counts as right.
     """
     alike: dict[int, list[PointMeasure]] = {}
     for point in m.points:
         if point.seen_px >= SEEN_PX:
             alike.setdefault(round(point.seen_px), []).append(point)  # of images of several sizes they differ by a little
     parts = [(max(point.seen_px for point in points), m.of_points(tuple(points))) for points in alike.values()]
-    coarse = [(seen, part) for seen, part in parts if _unlearnt_for_long(part) and part.train_median_px <= SEEN_TIMES * seen]
+    alone = [(point.seen_px, m.of_points((point,))) for point in m.points if point.seen_px >= SEEN_PX]
+    coarse = [(seen, part) for seen, part in parts if _unlearnt_for_long(part) and part.train_median_px <= SEEN_TIMES * seen] or [
+        (seen, part) for seen, part in alone if _unlearnt_for_long(part) and not short(m) and part.train_median_px <= seen
+    ]
     return max(coarse, key=lambda one: one[1].train_median_px / one[1].radius_px, default=None)
 
 

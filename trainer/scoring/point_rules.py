@@ -4,10 +4,12 @@ import math
 
 from trainer.scoring.bias import bias_in_words, is_biased
 from trainer.scoring.label_faults import FAR_RADII
-from trainer.scoring.measurements import BORDER_PX, GroupMeasure, Measurements, PointMeasure
+from trainer.scoring.label_rules import exchanged
+from trainer.scoring.measurements import BORDER_PX, Measurements, PointMeasure
 from trainer.scoring.next_commands import NextCommands
 from trainer.scoring.next_step import (
     FEWEST_AT_BORDER,
+    FEWEST_FRAMES,
     FEWEST_HELD_OUT,
     LOST,
     MOST_NAMED,
@@ -22,6 +24,7 @@ from trainer.scoring.next_step import (
     good_for_task,
     hardly_trained,
     labels_scatter,
+    lost_share,
     median_in_words,
     not_exact,
     over_learnt,
@@ -93,6 +96,8 @@ def lost_point(m: Measurements, commands: NextCommands) -> NextStep | None:
     if not lost or labels_scatter(m) or _says_nothing(m):
         return None
     never = [point for point in lost if point.train_median_px > _limit(point, m)]
+    if not never and over_learnt(m):
+        return None  # the remedy is the same, for all points
     told = sorted(never or lost, key=lambda point: -point.median_px)[:MOST_NAMED]
     names, are = ", ".join(f"'{point.name}'" for point in told), "are" if len(told) > 1 else "is"
     error = f"a median error of {_each([point.median_px for point in told])} px, where {_limits(told, m)} px count as right"
@@ -107,13 +112,14 @@ def lost_point(m: Measurements, commands: NextCommands) -> NextStep | None:
 def often_lost(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Frames or points that are far off although most are found.
 
-    Not those of a video that was not learnt from, which is `unlike`, nor those that scattered labels or single points explain.
+    Not those of a video that was not learnt from, which is `unlike`, nor those that exchanged or scattered labels or single points
+    explain.
     """
-    if _says_nothing(m) or good_for_task(m) or over_learnt(m) or labels_scatter(m):
+    if _says_nothing(m) or good_for_task(m) or over_learnt(m) or labels_scatter(m) or exchanged(m, commands) is not None:
         return None
     known = [one for one in m.groups if one.learnt or m.in_part]
     worst = max((one for one in known if one.scored >= FEWEST_HELD_OUT), key=lambda one: one.lost, default=None)
-    lost = worst.lost if worst is not None else _lost_in_all(known)
+    lost = worst.lost if worst is not None else lost_share(known)
     few_right = not not_exact(m) and m.right < RIGHT_SHARE * m.scored
     if not few_right and (lost <= LOST or any(rule(m, commands) is not None for rule in OF_SINGLE_POINTS)):
         return None
@@ -144,8 +150,8 @@ def _longer_or_look(m: Measurements, commands: NextCommands, *, kind: Kind, why:
 
 
 def _says_nothing(m: Measurements) -> bool:
-    """Nothing was held out, or too little, or the training has hardly begun."""
-    return not m.scored or few_held_out(m) or hardly_trained(m)
+    """Nothing was held out, or too little; or hardly anything was learnt from, or for long."""
+    return not m.scored or few_held_out(m) or m.learnt < FEWEST_FRAMES or hardly_trained(m)
 
 
 def _most_learnt(m: Measurements) -> int:
@@ -198,12 +204,6 @@ def _each(values: list[float]) -> str:
     said = list(dict.fromkeys(f"{value:.1f}" for value in values))
     said = said if len(said) == 1 else [f"{value:.1f}" for value in values]
     return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
-
-
-def _lost_in_all(groups: list[GroupMeasure]) -> float:
-    """Share over videos of which each has too few frames to be judged by itself; 0 where all together have too few."""
-    scored = sum(one.scored for one in groups)
-    return sum(one.lost * one.scored for one in groups) / scored if scored >= FEWEST_HELD_OUT else 0.0
 
 
 def _worst(m: Measurements) -> list[str]:

@@ -20,6 +20,8 @@ from trainer.scoring.next_step import (
     hardly_moves,
     hardly_trained,
     looks_at_images,
+    lost_beside_learnt,
+    lost_share,
     median_in_words,
     not_exact,
     over_learnt,
@@ -197,13 +199,15 @@ def over_fitted(m: Measurements, commands: NextCommands) -> NextStep | None:
     if not over_learnt(m):
         return None
     rises = f"; from epoch {m.crossing + 1} on the held-out loss rose while the training loss fell" if m.crossing is not None else ""
+    far = f"{lost_share(m.groups):.0%} of the held-out points are more than {FAR_RADII * m.radius_px:.1f} px off"
+    lost = f"; {far}, of those learnt from {m.train_lost:.0%}" if lost_beside_learnt(m) else ""
     worst = sorted(m.groups, key=lambda one: -one.median_px)
     more = commands.more_frames(
         "Label more frames, most of all those that the network is least certain of.", [one.name for one in worst[:1]]
     )
     return NextStep(
         kind="over-fitted",
-        why=f"Over-fitted: the held-out median is {m.gap:.1f} times the training median{rises}.",
+        why=f"Over-fitted: the held-out median is {m.gap:.1f} times the training median{rises}{lost}.",
         do=more.do,
         command=more.command,
     )

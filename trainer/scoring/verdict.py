@@ -21,6 +21,7 @@ from trainer.scoring.next_step import (
     FEWEST_FRAMES,
     FEWEST_HELD_OUT,
     LOST,
+    MEMORISED_RATIO,
     OVERFIT_PX,
     OVERFIT_RATIO,
     RARE,
@@ -50,7 +51,8 @@ RULE = (
     f"last fifth, and by more than {SEEN_FALL:.0%} of what counts as right; {SEEN_PX:g} source "
     f"pixels or more in one of the network's; fewer than {FEWEST_HELD_OUT} frames held out; points far worse at the image's edge; "
     f"points whose answers lie to one side beyond what counts as right; a held-out median above {OVERFIT_RATIO:g} "
-    f"times the training median and {OVERFIT_PX:g} px above it; single points beyond what counts as right; "
+    f"times the training median and {OVERFIT_PX:g} px above it "
+    f"(or {MEMORISED_RATIO:g} times, with many points far off); single points beyond what counts as right; "
     f"{LOST:.0%} of a video's points lost, "
     f"or most points right on fewer than {RIGHT_SHARE:.0%} of the frames; the task's own threshold; "
     f"fewer than {FEW_FRAMES} labelled frames; single "
