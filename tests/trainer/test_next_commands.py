@@ -43,8 +43,11 @@ def run(command: str) -> None:
 
 
 def test_more_frames_go_into_a_project_with_the_labels_that_were_given(given: NextCommands, capsys: pytest.CaptureFixture[str]) -> None:
+    said = " From then on, train on models/mine-labels, which has these labels and all that is changed or added there."
     for _ in ("once", "again"):
-        run(given.more_frames("Label more.", ["monday"], count=2).command)
+        more = given.more_frames("Label more.", ["monday"], count=2)
+        assert more.do == f"Label more.{said}"
+        run(more.command)
         assert "left out: 3 in the project already" in capsys.readouterr().out
     project = open_project(Path("models/mine-labels"))
     assert project.read_layer("first-person").frames["images/monday/000010.png"].animals == [{"spot": (5.0, 10.0)}]

@@ -69,9 +69,16 @@ class NextCommands:
         videos = [self.videos[group] for group in groups if group in self.videos] or list(self.videos.values())[:1]
         if not videos:
             named = "No video of these labels is known here; `trainer select` adds frames of any that it is given."
-            return Advice(f"{do} {named}", self._label_page("--bundle", self.bundle))
+            return Advice(f"{do} {named}{self._from_then_on}", self._label_page("--bundle", self.bundle))
         by = ["--by", "uncertainty", "--bundle", self.bundle] if uncertain else []
-        return Advice(do, self._in_project("select", *videos, "--project", project, "--count", str(count), *by))
+        return Advice(f"{do}{self._from_then_on}", self._in_project("select", *videos, "--project", project, "--count", str(count), *by))
+
+    @property
+    def _from_then_on(self) -> str:
+        """What is labelled or corrected in a project that is made first is not in the labels that were given."""
+        if self.project is not None:
+            return ""
+        return f" From then on, train on {self._new_project}, which has these labels and all that is changed or added there."
 
     def look_at_labels(self) -> str:
         """Where labels are corrected; of labels that are no project, what lists the odd ones."""
@@ -81,7 +88,7 @@ class NextCommands:
 
     def answers_beside_labels(self, do: str) -> Advice:
         """Where labels are looked at with the bundle's answers beside them, the worst first."""
-        return Advice(do, self._label_page("--bundle", self.bundle))
+        return Advice(f"{do}{self._from_then_on}", self._label_page("--bundle", self.bundle))
 
     def rename(self, group: str, names: Mapping[str, str]) -> Advice | None:
         """Other names for the labels of one video, and the score with them; None where names are not exchanged among each other.
