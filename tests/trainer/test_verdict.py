@@ -255,6 +255,11 @@ def test_a_point_that_is_never_found_is_named_with_what_to_look_at() -> None:
     assert unseen.steps[0].command.startswith("trainer select 'videos/monday 1.mp4' --project mouse --count 20 --by uncertainty")
 
 
+def test_a_point_that_the_resolution_keeps_inexact_is_not_said_to_be_lost_too() -> None:
+    measured = seen_at(3.0, with_points(point("c"), point("d", median_px=2.6, train_median_px=2.7)))
+    assert [step.kind for step in verdict(measured, PLACE).steps] == ["resolution"]
+
+
 def test_where_many_points_are_lost_it_is_said_how_many_and_where() -> None:
     half = GroupMeasure(name="tuesday", learnt=20, scored=23, median_px=2.3, lost=0.49)
     found = verdict(replace(GOOD, mean_px=60.0, median_px=2.3, right=12, groups=(half,)), PLACE)

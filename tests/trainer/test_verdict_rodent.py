@@ -286,6 +286,34 @@ def test_what_one_fault_explains_is_not_said_again_as_another(given: Training, f
     assert [step.kind for step in judged(fault(given)).steps] == kinds
 
 
+def no_tail_labelled(given: Training) -> Training:
+    """A key point of the skeleton that nobody labels."""
+    learnt, judged = (part.labelled(np.where(np.arange(4)[:, None] == TAIL, np.nan, part.frames.points)) for part in given.both)
+    return replace(given, learnt=learnt, judged=judged)
+
+
+@pytest.mark.parametrize(
+    ("fault", "first"),
+    [(no_tail_labelled, "rare point"), (snout_biased, "biased"), (swapped_ears, "exchanged")],
+    ids=["rare", "biased", "exchanged"],
+)
+def test_lost_frames_are_said_beside_a_fault_that_cannot_account_for_them(given: Training, fault: Fault, first: str) -> None:
+    kinds = [step.kind for step in judged(fault(lost_now_and_then(given))).steps]
+    assert first in kinds
+    assert "lost" in kinds
+
+
+def displaced_snout_of_some(given: Training) -> Training:
+    """A snout labelled in twenty frames, and beside its place in those held out."""
+    points = given.learnt.frames.points.copy()
+    points[20:, :, SNOUT] = np.nan
+    return replace(snout_biased(given), learnt=given.learnt.labelled(points))
+
+
+def test_a_point_with_few_labels_may_be_biased_all_the_same(given: Training) -> None:
+    assert {"rare point", "biased"} <= {step.kind for step in judged(displaced_snout_of_some(given)).steps}
+
+
 def test_a_short_training_concludes_nothing_of_ears_and_videos(given: Training) -> None:
     assert {step.kind for step in judged(too_short(given)).steps} <= {"too short", "not exact"}
     trained = judged(replace(too_short(given), pictures=ENOUGH_PICTURES)).steps[0].kind

@@ -4,7 +4,6 @@ import math
 
 from trainer.scoring.bias import bias_in_words, is_biased
 from trainer.scoring.label_faults import FAR_RADII
-from trainer.scoring.label_rules import exchanged
 from trainer.scoring.measurements import BORDER_PX, Measurements, PointMeasure
 from trainer.scoring.next_commands import NextCommands
 from trainer.scoring.next_step import (
@@ -32,6 +31,7 @@ from trainer.scoring.next_step import (
     short,
     shown,
     times,
+    too_coarse,
 )
 
 
@@ -91,9 +91,10 @@ def at_border(m: Measurements, commands: NextCommands) -> NextStep | None:
 
 def lost_point(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Points with labels enough that are not found, which the median over all points hides."""
-    named = {point.name for point in (*_rare(m), *_at_border(m), *_biased(m))}
+    coarse = too_coarse(m)
+    named = {point.name for point in (*_rare(m), *_at_border(m), *_biased(m), *(coarse[1].points if coarse is not None else ()))}
     lost = [point for point in m.points if point.name not in named and _is_lost(point, m)]
-    if not lost or labels_scatter(m) or _says_nothing(m):
+    if not lost or _says_nothing(m):
         return None
     never = [point for point in lost if point.train_median_px > _limit(point, m)]
     if not never and over_learnt(m):
@@ -112,16 +113,15 @@ def lost_point(m: Measurements, commands: NextCommands) -> NextStep | None:
 def often_lost(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Frames or points that are far off although most are found.
 
-    Not those of a video that was not learnt from, which is `unlike`, nor those that exchanged or scattered labels or single points
-    explain.
+    Not those of a video that was not learnt from, which is `unlike`, nor as many as other steps account for.
     """
-    if _says_nothing(m) or good_for_task(m) or over_learnt(m) or labels_scatter(m) or exchanged(m, commands) is not None:
+    if _says_nothing(m) or good_for_task(m) or over_learnt(m):
         return None
     known = [one for one in m.groups if one.learnt or m.in_part]
     worst = max((one for one in known if one.scored >= FEWEST_HELD_OUT), key=lambda one: one.lost, default=None)
     lost = worst.lost if worst is not None else lost_share(known)
     few_right = not not_exact(m) and m.right < RIGHT_SHARE * m.scored
-    if not few_right and (lost <= LOST or any(rule(m, commands) is not None for rule in OF_SINGLE_POINTS)):
+    if not few_right and lost <= LOST + _accounted_for(m, commands):
         return None
     where = f"in '{worst.name}'" if worst is not None else "on held-out frames"
     far = f"{where} {lost:.0%} of the points are more than {FAR_RADII * m.radius_px:.1f} px off, in the training frames {m.train_lost:.0%}"
@@ -138,7 +138,15 @@ def hidden_by_median(m: Measurements, commands: NextCommands) -> bool:
     return any(rule(m, commands) is not None for rule in (biased, at_border, lost_point, often_lost))
 
 
-OF_SINGLE_POINTS = (rare_point, biased, at_border, lost_point)
+def _accounted_for(m: Measurements, commands: NextCommands) -> float:
+    """The most that single points, exchanged labels and scattered ones can make up of the share of points that are far off."""
+    scored = {point.name: point.scored / max(1, sum(one.scored for one in m.points)) for point in m.points}
+    named = {point.name for point in (*_rare(m), *_at_border(m), *_biased(m))}
+    named |= {point.name for point in m.points if _is_lost(point, m)} if lost_point(m, commands) is not None else set()
+    swapped = sum(
+        max(one.learnt, one.scored) * sum(scored.get(name, 0.0) for name in {one.first, one.second} - named) for one in m.exchanges
+    )
+    return sum(scored[name] for name in named) + swapped + (m.train_lost if labels_scatter(m) else 0.0)
 
 
 def _longer_or_look(m: Measurements, commands: NextCommands, *, kind: Kind, why: str, look: str) -> NextStep:
@@ -172,9 +180,10 @@ def _worse_than_others(point: PointMeasure, m: Measurements) -> bool:
 
 
 def _biased(m: Measurements) -> list[PointMeasure]:
-    """Beyond what counts as right; not those whose bias is that of the border, or of hardly any labels."""
-    elsewhere = [*_at_border(m), *_rare(m)]
-    found = [point for point in m.points if is_biased(point) and math.hypot(*point.bias_px) > _limit(point, m) and point not in elsewhere]
+    """Beyond what counts as right; not those whose bias is that of the border, or of hardly any labels learnt from."""
+    at_border = _at_border(m)
+    judged = [point for point in m.points if point not in at_border and (m.in_part or point.learnt >= FEWEST_FRAMES)]
+    found = [point for point in judged if is_biased(point) and math.hypot(*point.bias_px) > _limit(point, m)]
     return [] if _says_nothing(m) else sorted(found, key=lambda point: -math.hypot(*point.bias_px))
 
 
