@@ -18,6 +18,7 @@ EXPORT = [
     "ndx-pose>=0.4",
 ]
 TRAINER = [
+    *RECORD,  # frames to label and behaviour come from recorded sessions too
     "torch>=2.4",
     "lightning>=2.4",
     "onnx>=1.15",
@@ -25,7 +26,6 @@ TRAINER = [
     "sleap-io>=0.5",
     "pillow>=10",
     "matplotlib>=3.8",
-    "av>=13",
     "h5py>=3.10",
     "lightgbm>=4.3",  # the reference that a network of behaviour must beat
     "optuna>=4.0",
@@ -34,6 +34,7 @@ TRAINER = [
 ]
 SERIAL = ["pyserial>=3.5", "matplotlib>=3.8"]
 CALIB = [
+    *RECORD,  # boards that were filmed as sessions
     "caliscope>=0.11.8,<0.12",  # without its extra [gui], which brings a desktop
     "matplotlib>=3.8",
     "starlette>=0.40",
