@@ -10,13 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
 from tests.trainer.learnable import labelled
 from tests.trainer.test_evaluate_command import as_csv
+from trainer.errors import TooLargeError
 from trainer.training.datasets import FrameStore
 from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings
 from trainer.training.lack_of_memory import is_out_of_memory
+from trainer.training.learner import Learner
+from trainer.training.losses import Batch
 from trainer.training.predict import predict_animals
 
 LEAKED_MIB = 2.0  # a cycle; 0.02 was measured
@@ -46,6 +50,13 @@ except TooLargeError as refusal:
 """
 
 
+def writing_a_checkpoint() -> RuntimeError:
+    """What torch says when its buffer can grow no more."""
+    problem = RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 128 vs 64")
+    problem.__context__ = MemoryError()
+    return problem
+
+
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's account of a process's memory")
 @pytest.mark.parametrize(("setting", "what"), [("batch", "pictures"), ("held_out_batch", "held-out frames")])
 def test_a_batch_too_large_is_one_sentence_with_the_batch_that_fits(tmp_path: Path, setting: str, what: str) -> None:
@@ -64,12 +75,39 @@ def test_a_batch_too_large_is_one_sentence_with_the_batch_that_fits(tmp_path: Pa
     [
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), True),
         (MemoryError(), True),
+        (writing_a_checkpoint(), True),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8589934592 bytes"), True),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
     ],
 )
 def test_only_what_says_so_is_taken_for_a_lack_of_memory(problem: Exception, found: bool) -> None:
     assert is_out_of_memory(problem) == found
+
+
+def test_a_batch_that_no_memory_holds_is_refused_before_it_is_tried(tmp_path: Path) -> None:
+    """The kernel ends a process that uses more than there is without a word."""
+    settings = FitSettings(epochs=1, batch=10_000_000, batches=1, workers=0, accelerator="cpu", precision="32")
+    frames = labelled(tmp_path, 2)
+    with pytest.raises(TooLargeError, match=r"a batch of 10000000 pictures: it takes more than [\d.]+ GB, and .*at most \d+ can fit: give"):
+        fit(frames, frames.subset(np.zeros(0, int)), settings, tmp_path / "run")
+
+
+def test_held_out_frames_whose_loss_does_not_fit_name_the_held_out_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = labelled(tmp_path, 4)
+    asked = []
+
+    def loss_of(self: Learner, network: nn.Module, pictures: Batch) -> Tensor:
+        if network is self.averaged:
+            asked.append(len(pictures.frames))
+            raise MemoryError
+        return usual(self, network, pictures)
+
+    usual = Learner.loss_of
+    monkeypatch.setattr(Learner, "loss_of", loss_of)
+    settings = FitSettings(epochs=1, batch=2, batches=1, workers=0, accelerator="cpu", precision="32", held_out_batch=2)
+    with pytest.raises(TooLargeError, match="a batch of 2 held-out frames; 1 fit: give --held-out-batch 1"):
+        fit(frames, frames, settings, tmp_path / "run")
+    assert asked == [2]
 
 
 def test_training_and_scoring_again_and_again_holds_no_more_memory(tmp_path: Path) -> None:

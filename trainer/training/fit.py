@@ -27,6 +27,7 @@ from trainer.training.history import History, history_from_plain, write_history
 from trainer.training.learner import ABOUT, Learner, Stopped
 from trainer.training.lighting_choice import lighting_of, write_background
 from trainer.training.lightning_run import progress_shown, run_by_lightning
+from trainer.training.memory import refuse_hopeless
 from trainer.training.new_learner import epochs_of, new_learner, plan_of, refuse_unfit
 from trainer.training.oversampling import oversampling_sentence
 from trainer.training.predict import mean_error_px
@@ -115,6 +116,8 @@ def fit(
     with disk_refusals(out):
         if group.first:
             _introduce(learner, pretrained, out, frames=len(train), console=console)
+            if settings.accelerator == "cpu" or not torch.cuda.is_available():
+                refuse_hopeless(table_of(learner.network, learner.plan), settings.batch)
             if lighting is not None:
                 write_background(lighting, out)
             if said := oversampling_sentence(train, settings.oversample):

@@ -23,12 +23,14 @@ class HeldOutLoss(pl.Callback):
         store: the held-out frames, of which at most `MOST` are taken, spread over them.
         plan: the network's.
         seed: of the crops.
+        batch: at most so many are answered at a time.
     """
 
-    def __init__(self, store: FrameStore, *, plan: NetworkPlan, seed: int) -> None:
+    def __init__(self, store: FrameStore, *, plan: NetworkPlan, seed: int, batch: int) -> None:
         frames = TrainingFrames(store, crop=plan.crop, settings=UNCHANGED, seed=seed, groups=plan.groups)
         labelled = np.flatnonzero(~np.isnan(store.frames.points).all(axis=(1, 2, 3)) | store.frames.hidden.any(axis=(1, 2)))
         chosen = labelled[np.unique(np.linspace(0, len(labelled) - 1, min(len(labelled), MOST)).round().astype(np.int64))]
+        self._batch = min(batch, BATCH)
         self._frames, self._draws = frames, [Draw(frame, 0, place) for place, frame in enumerate(chosen.tolist())]
 
     @torch.no_grad()
@@ -39,11 +41,13 @@ class HeldOutLoss(pl.Callback):
         network, device = pl_module.averaged, pl_module.device
         learning = network.training
         network.eval()
+        pl_module.answers_held_out = True
         total = 0.0
         with torch.autocast(device.type, enabled=False):
-            for first in range(0, len(self._draws), BATCH):
-                pictures = [self._frames[draw] for draw in self._draws[first : first + BATCH]]
+            for first in range(0, len(self._draws), self._batch):
+                pictures = [self._frames[draw] for draw in self._draws[first : first + self._batch]]
                 batch = Batch(*(torch.stack(part).to(device) for part in zip(*pictures, strict=True)))
                 total += float(pl_module.loss_of(network, batch)) * len(pictures)
+        pl_module.answers_held_out = False
         network.train(learning)
         pl_module.held_out_loss = total / len(self._draws)

@@ -31,6 +31,8 @@ def is_out_of_memory(problem: BaseException) -> bool:
     """Whether an error of torch, NumPy or OpenCV says that there was no memory left."""
     if isinstance(problem, torch.OutOfMemoryError | MemoryError):
         return True
+    if isinstance(problem.__context__, MemoryError):
+        return True  # torch's writer of checkpoints speaks of its position in the file
     return any(word in str(problem).lower() for word in _WORDS)
 
 

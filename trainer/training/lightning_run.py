@@ -22,6 +22,7 @@ from trainer.training.datasets import (
 )
 from trainer.training.fit_settings import FitSettings
 from trainer.training.held_out_loss import HeldOutLoss
+from trainer.training.lack_of_memory import lack_refused
 from trainer.training.learner import CLIP, HELD_OUT, Learner
 from trainer.training.learning_examples import KeepExamples
 from trainer.training.lightning_library import pl
@@ -67,7 +68,8 @@ def run_by_lightning(
         KeyboardInterrupt: stopped by hand; its text says at which step, and how to go on.
     """
     (train, held_out), group = stores, processes_here()
-    train.read_all()  # a step is not to wait for a disk
+    with lack_refused("the images", "give fewer or smaller ones"):
+        train.read_all()  # a step is not to wait for a disk
     frames = training_frames(train, learner.plan, settings)
     times = times_shown(train.frames, settings.oversample)
     order = EpochOrder(len(train), pictures=settings.batches * settings.batch, seed=settings.seed, times=times)
@@ -87,7 +89,7 @@ def run_by_lightning(
             callbacks=[
                 ctrl_c,
                 KeepExamples(held_out if len(held_out) else train),
-                HeldOutLoss(held_out, plan=learner.plan, seed=settings.seed),
+                HeldOutLoss(held_out, plan=learner.plan, seed=settings.seed, batch=settings.held_out_batch),
                 *_callbacks(settings, checkpoints, validated=validation is not None, shown=shown),
             ],
             logger=False,

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from math import prod
+from pathlib import Path
 
 import torch
 from torch.utils.data import default_collate
 
+from trainer.errors import TooLargeError
+from trainer.networks.layer_table import NetworkTable
 from trainer.training.datasets import Draw, FrameStore, TrainingFrames, held_out_loader
 from trainer.training.fit_settings import FitSettings
 from trainer.training.lack_of_memory import batch_refused, held_out_refused
@@ -13,6 +17,7 @@ from trainer.training.learner import Learner
 from trainer.training.losses import Batch
 
 SMALLER = "take a smaller --network, or smaller images"
+BYTES = 2  # of a number that a layer keeps for learning: the least, in bfloat16
 Frames = tuple[TrainingFrames, FrameStore]  # to learn from, and held out
 
 
@@ -52,3 +57,27 @@ def memory_refused(learn: Callable[[], None], learner: Learner, frames: Frames, 
         held_out_refused(learn, answer, together, otherwise=SMALLER, answering=lambda: learner.answers_held_out)
 
     batch_refused(learn_and_validate, step, settings.batch, what="pictures", otherwise=SMALLER)
+
+
+def refuse_hopeless(table: NetworkTable, batch: int, *, meminfo: Path = Path("/proc/meminfo")) -> None:
+    """Refuse a batch that cannot fit: Linux promises more memory than there is, and ends a process that uses it without a word.
+
+    Args:
+        table: of the network that learns; what its layers answer is kept until a step ends.
+        batch: pictures that a step learns from, on this computer's memory.
+        meminfo: the kernel's file; where there is none, nothing is refused.
+
+    Raises:
+        TooLargeError: with the most that could fit.
+    """
+    lines = meminfo.read_text(encoding="ascii", errors="replace").splitlines() if meminfo.exists() else []
+    free = next((1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), None)
+    each = BYTES * sum(prod(shape) for layer in table.layers for shape in layer.outputs)
+    if free is None or batch * each <= free:
+        return
+    most = free // each
+    remedy = f"at most {most} can fit: give a smaller --batch" if most else f"not even one fits: {SMALLER}"
+    raise TooLargeError(
+        f"the memory does not hold a batch of {batch} pictures: it takes more than {batch * each / 1e9:.1f} GB, and {free / 1e9:.1f} GB "
+        f"are free; {remedy}"
+    )
