@@ -7,6 +7,7 @@ sees every other pixel, and asks for a quarter of one of them; only a training o
 case came to is kept, and the table is made from what is stored.
 
     python bench/verdicts.py
+    python bench/verdicts.py --seed 2
     python bench/verdicts.py --only "one frame" "too short" --json
 """
 
@@ -46,10 +47,27 @@ TAIL = 3  # its place among the rodent's points: snout, left ear, right ear, bas
 OTHER_NAMES = (TAIL, 1, 2, 0)
 
 Parts = tuple[LabelledFrames, LabelledFrames]  # to learn from, and to judge by
-Fault = Callable[[LabelledFrames, LabelledFrames, Path], Parts]
 
 
-def as_they_are(learnt: LabelledFrames, judged: LabelledFrames, _: Path) -> Parts:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenes:
+    """Draws frames into a folder, all of one seed."""
+
+    out: Path
+    seed: int
+
+    def drawn(self, scene: SceneName, *, count: int, side: int) -> LabelledFrames:
+        """So many frames of a scene, drawn unless they were before."""
+        folder = self.out / f"{scene}-{side}-{count}"
+        if not (folder / "set.json").exists():
+            write_synthetic_set(folder, scene=scene, count=count, seed=self.seed, width=side, height=side, rectangles=1)
+        return read_labels(folder)
+
+
+Fault = Callable[[LabelledFrames, LabelledFrames, Scenes], Parts]
+
+
+def as_they_are(learnt: LabelledFrames, judged: LabelledFrames, _: Scenes) -> Parts:
     """No fault."""
     return learnt, judged
 
@@ -80,7 +98,7 @@ def with_points(frames: LabelledFrames, points: NDArray[np.float64]) -> Labelled
     return replace(frames, points=points)
 
 
-def exchanged(learnt: LabelledFrames, judged: LabelledFrames, _: Path) -> Parts:
+def exchanged(learnt: LabelledFrames, judged: LabelledFrames, _: Scenes) -> Parts:
     """In every fifth frame left and right ear are each other's."""
     return every_fifth(learnt), every_fifth(judged)
 
@@ -96,33 +114,33 @@ def first_frames(count: int) -> Fault:
     return lambda learnt, judged, _: (learnt.subset(np.arange(count)), judged)
 
 
-def rare(learnt: LabelledFrames, judged: LabelledFrames, _: Path) -> Parts:
+def rare(learnt: LabelledFrames, judged: LabelledFrames, _: Scenes) -> Parts:
     """The base of the tail is labelled in the first few frames alone."""
     points = learnt.points.copy()
     points[RARE_LABELS:, :, TAIL] = np.nan
     return with_points(learnt, points), judged
 
 
-def other_names(learnt: LabelledFrames, judged: LabelledFrames, _: Path) -> Parts:
+def other_names(learnt: LabelledFrames, judged: LabelledFrames, _: Scenes) -> Parts:
     """In the video to judge by, snout and base of the tail have each other's names."""
     return learnt, replace(judged, points=judged.points[:, :, list(OTHER_NAMES)], group=("tuesday",) * len(judged))
 
 
-def disturbed(learnt: LabelledFrames, judged: LabelledFrames, out: Path) -> Parts:
+def disturbed(learnt: LabelledFrames, judged: LabelledFrames, scenes: Scenes) -> Parts:
     """What is judged by was filmed among litter, shadows and a cable, in other light."""
-    return learnt, replace(drawn(out, scene="disturbed", count=len(judged), side=SIDE), group=("another room",) * len(judged))
+    return learnt, replace(scenes.drawn("disturbed", count=len(judged), side=SIDE), group=("another room",) * len(judged))
 
 
-def scattered(learnt: LabelledFrames, judged: LabelledFrames, _: Path) -> Parts:
+def scattered(learnt: LabelledFrames, judged: LabelledFrames, _: Scenes) -> Parts:
     """Every label is 5 px off along each axis, on average."""
     rng = np.random.default_rng(5)
     learnt, judged = (with_points(frames, frames.points + rng.normal(0, JITTER_PX, frames.points.shape)) for frames in (learnt, judged))
     return learnt, judged
 
 
-def from_near(learnt: LabelledFrames, judged: LabelledFrames, out: Path) -> Parts:
+def from_near(learnt: LabelledFrames, judged: LabelledFrames, scenes: Scenes) -> Parts:
     """The frames cut to the animal, which fills them."""
-    return cut_out(learnt, out / "near" / "learnt"), cut_out(judged, out / "near" / "judged")
+    return cut_out(learnt, scenes.out / "near" / "learnt"), cut_out(judged, scenes.out / "near" / "judged")
 
 
 CASES = {
@@ -169,25 +187,18 @@ def together(learnt: LabelledFrames, judged: LabelledFrames) -> LabelledFrames:
     )
 
 
-def drawn(out: Path, *, scene: SceneName, count: int, side: int) -> LabelledFrames:
-    """So many frames of a scene, drawn unless they were before."""
-    folder = out / f"{scene}-{side}-{count}"
-    if not (folder / "set.json").exists():
-        write_synthetic_set(folder, scene=scene, count=count, seed=1, width=side, height=side, rectangles=1)
-    return read_labels(folder)
-
-
-def judge(name: str, case: Case, *, out: Path, learnt_frames: int, most_steps: int) -> dict[str, Any]:
+def judge(name: str, case: Case, *, scenes: Scenes, learnt_frames: int, most_steps: int) -> dict[str, Any]:
     """Train and judge one case, unless it was before."""
+    out = scenes.out
     folder = out / name.replace(" ", "-")
     kept = folder / "verdict.json"
     if not kept.exists():
         steps = min(case.steps, most_steps)
         epochs = max(1, min(EPOCHS, steps // EPOCHS))
-        every = drawn(out, scene="rodent", count=learnt_frames + learnt_frames // 3, side=case.side)
-        learnt, judged = case.made(every.subset(np.arange(learnt_frames)), every.subset(np.arange(learnt_frames, len(every))), out)
+        every = scenes.drawn("rodent", count=learnt_frames + learnt_frames // 3, side=case.side)
+        learnt, judged = case.made(every.subset(np.arange(learnt_frames)), every.subset(np.arange(learnt_frames, len(every))), scenes)
         parts = Split(train=np.arange(len(learnt)), held_out=len(learnt) + np.arange(len(judged)), description="as the case has it")
-        settings = FitSettings(epochs=epochs, batches=steps // epochs, workers=0, accelerator="cpu", augment=case.augment)
+        settings = FitSettings(epochs=epochs, batches=steps // epochs, workers=0, accelerator="cpu", augment=case.augment, seed=scenes.seed)
         request = BundleRequest(
             data=(out / "labels",),
             fit_options=(),
@@ -228,11 +239,12 @@ def main() -> None:
     parser.add_argument("--learnt", type=int, default=LEARNT, help="frames to learn from; a third as many are judged by (%(default)s)")
     parser.add_argument("--most-steps", type=int, default=LONG, help="no case is trained for more (%(default)s)")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--seed", type=int, default=1, help="of scenes and trainings; each has a folder of its own (%(default)s)")
     options = parser.parse_args()
-    found = {}
+    found, scenes = {}, Scenes(out=options.out / f"seed-{options.seed}", seed=options.seed)
     for place, name in enumerate(options.only, 1):
         print(f"{place} of {len(options.only)}: {name}", file=sys.stderr, flush=True)
-        found[name] = judge(name, CASES[name], out=options.out, learnt_frames=options.learnt, most_steps=options.most_steps)
+        found[name] = judge(name, CASES[name], scenes=scenes, learnt_frames=options.learnt, most_steps=options.most_steps)
     if options.json:
         print(json.dumps(found))
         return
