@@ -85,6 +85,12 @@ def bundle(tmp_path: Path, make_bundle: Callable[..., Path]) -> Bundle:
     return read_bundle(make_bundle(tmp_path / "bundle", height=SIZE[0], width=SIZE[1]))
 
 
+def test_a_name_of_another_kind_of_video_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"out\.avi: an MP4 file would be written; expected a name that ends in \.mp4"):
+        VideoWriter(tmp_path / "out.avi", rate=Fraction(25), size=SIZE)
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_rendered_video_is_whole_and_has_the_sources_size_and_rate(bundle: Bundle, tmp_path: Path) -> None:
     """Nothing but a closed, complete file carries the name that was asked for."""
     video = write_video(tmp_path / "in.mp4", frames=9)

@@ -31,8 +31,10 @@ class VideoWriter:
             size: (height, width); odd sides are padded by one row or column, since yuv420p has none.
 
         Raises:
-            TrainingError: the file cannot be made.
+            TrainingError: the file cannot be made, or its name says that it is another kind of file.
         """
+        if path.suffix.lower() != ".mp4":
+            raise TrainingError(f"{path}: an MP4 file would be written; expected a name that ends in .mp4")
         self.path = path
         self.written = 0
         self._size = size
