@@ -132,25 +132,25 @@ def plan_crop(points: NDArray[np.float64], frame: FrameShape) -> CropPlan:
 
 
 def _side_in(extent: int, side: int, *, beyond: int, grid: int) -> int:
-    """A crop's side in a frame of this extent: one that holds nearly the whole frame holds all of it, and stands still.
+    """A crop's side in a frame of this extent: one that could hold the frame holds all of it wherever it stands.
 
     An animal so large is often cut by the frame, and where its middle lies then hangs on whether a point at the border still counts
-    as inside. A crop that could move would leave such a point out. Padded to the grid, never cut down to it.
+    as inside. A crop that follows the middle would leave such a point out. Padded to the grid, never cut down to it.
     """
     whole = math.ceil((extent + 2 * beyond) / grid) * grid
     return whole if side >= extent else side
 
 
 def first_and_last(extent: int, side: int, *, beyond: int) -> tuple[int, int]:
-    """The first and the last place along one axis where a crop may begin; a crop larger than the frame stands about its middle.
+    """The first and the last place along one axis where a crop may begin; one that is larger than frame and strips always holds both.
 
     Args:
         extent: of the frame, pixels.
         side: of the crop, frame pixels.
         beyond: how far the crop may reach beyond the frame, frame pixels.
     """
-    last = extent + beyond - side
-    return (-beyond, last) if last >= -beyond else ((extent - side) // 2,) * 2
+    one, other = -beyond, extent + beyond - side
+    return min(one, other), max(one, other)
 
 
 def convolution(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:
