@@ -20,6 +20,8 @@ from trainer.formats.read_labels import read_labels
 from trainer.formats.write_coco import write_coco
 from trainer.formats.write_deeplabcut import write_deeplabcut
 from trainer.formats.write_sleap import write_sleap
+from trainer.labels.grey_picture import in_one_channel
+from trainer.labels.image_keys import image_keys
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.project.store import FrameLabel, Layer, create_project
 
@@ -69,8 +71,8 @@ def assert_same(found: LabelledFrames, expected: LabelledFrames) -> None:
     assert found.points.shape == expected.points.shape
     assert found.points.tobytes() == np.where(np.isnan(expected.points), np.nan, expected.points).tobytes()
     for index in range(len(expected)):
-        one, other = found.read(index), expected.read(index)
-        assert np.array_equal(one, other) or np.array_equal(np.repeat(one[..., None], 3, axis=2), other)
+        assert np.array_equal(in_one_channel(found.read(index)), in_one_channel(expected.read(index)))
+    assert image_keys(found) == image_keys(expected)
 
 
 @pytest.mark.parametrize("animals", [1, 2])

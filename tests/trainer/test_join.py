@@ -9,8 +9,9 @@ import pytest
 
 from tests.trainer.learnable import labelled
 from trainer.errors import LabelError
+from trainer.labels.image_keys import image_keys
 from trainer.labels.images import ImageRef
-from trainer.labels.join import image_keys, join_labels
+from trainer.labels.join import join_labels
 from trainer.labels.labelled_frames import LabelledFrames
 
 SOURCES = ("old.csv", "new.csv")

@@ -21,7 +21,8 @@ QUICK = ["--epochs", "1", "--batches", "30", "--batch", "8", "--device", "cpu", 
 def project(folder: Path, numbers: range, *, upside_down: bool = False) -> Path:
     """A labelling project of bars; `upside_down` labels every point where it would be if the picture stood on its head."""
     made = create_project(folder, point_names=("head", "tail"))
-    made.add_frames(Path("bars.mp4"), ((number, draw(number)[0]) for number in numbers), why="all")
+    pictures = ((number, np.repeat(draw(number)[0][:, :, None], 3, axis=2)) for number in numbers)  # as an infrared camera writes them
+    made.add_frames(Path("bars.mp4"), pictures, why="all")
     made = open_project(folder)
     labels = {}
     for frame in made.frames:
@@ -166,6 +167,18 @@ def test_what_cannot_be_refreshed_is_refused_in_a_sentence(
     assert message in said
     assert "Traceback" not in said
     assert (own / "mine" / "model.onnx").read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", ["sleap", "coco", "deeplabcut"])
+def test_an_export_of_the_labels_learnt_from_adds_nothing(rig: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    """Taken for unseen frames, they would judge the network that has learnt them."""
+    export = tmp_path / ("old.pkg.slp" if kind == "sleap" else "old")
+    assert main(["project", "export", str(rig / "old"), "--to", kind, "--out", str(export)]) == 0
+    assert main(["fit", "--refresh", str(rig / "mine"), "--data", str(export), *QUICK]) == 1
+    assert "knows all 40 frames already" in capsys.readouterr().err
+    assert main(["evaluate", str(rig / "mine"), "--data", str(export), "--report", str(tmp_path / "report"), "--json"]) == 0
+    held_out, learnt = json.loads(capsys.readouterr().out)["sets"]
+    assert (held_out["frames"], learnt["frames"]) == (8, 32)
 
 
 def comparison(first_px: float, second_px: float, *, low: float, high: float, p: float) -> Comparison:

@@ -56,7 +56,7 @@ def _run(options: argparse.Namespace) -> "Experiment":
     from trainer.experiments.folds import folds_of
     from trainer.experiments.train_runs import execute_all, labels_of
     from trainer.formats.read_labels import read_settled
-    from trainer.labels.split import time_is_known
+    from trainer.labels.time_order import time_is_known
     from trainer.training.augmentation_choice import settled
     from trainer.whole_files import refuse_unwritable
 

@@ -3,6 +3,7 @@
 sleap-io reads COCO too, but leaves out images that it cannot find and rounds points to single precision.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,10 @@ from trainer.labels.misnamed import did_you_mean
 from trainer.labels.missing_images import REMEDY, LeftOut, MissingImageError
 from trainer.labels.moved_files import find_moved, path_parts
 from trainer.labels.numeric_order import frame_number
+
+logger = logging.getLogger(__name__)
+
+OCCLUDED = 1  # "labelled but not visible"
 
 _Id = int | str
 
@@ -54,6 +59,9 @@ class _Coco(msgspec.Struct, frozen=True):
 def read_coco(path: Path, media: Sequence[Path] = (), left_out: LeftOut | None = None) -> LabelledFrames:
     """Read COCO key points, an annotation for each animal. A point of visibility 0 is missing.
 
+    One of visibility 1, "labelled but not visible", is placed, as it is for COCO's own evaluation: somebody told where it
+    is, behind something. How many there are is said.
+
     COCO does not say which animal of one image is which of the next: rows are in the order of the file.
 
     Args:
@@ -86,6 +94,7 @@ def read_coco(path: Path, media: Sequence[Path] = (), left_out: LeftOut | None =
         rows.setdefault(item.image_id, []).append(row)
     if left_out is not None:
         left_out.refuse_nothing_left(str(path), left=len(rows))
+    _say_occluded(path, [item for _, item in chosen])
     skeleton = _skeleton(path, category)
     together = [_together(animals) for animals in rows.values()]
     return assemble(together, source=str(path), point_names=category.keypoints, skeleton=skeleton)
@@ -130,6 +139,14 @@ def _points(where: str, numbers: tuple[float, ...], count: int) -> NDArray[np.fl
         raise LabelError(f"{where}: has {len(numbers)} numbers; expected {3 * count} (x, y, visibility of {count} points)")
     values = np.array(numbers, np.float64).reshape(count, 3)
     return np.where(values[:, 2:] == 0, np.nan, values[:, :2])[None]
+
+
+def _say_occluded(path: Path, annotations: Sequence[_Annotation]) -> None:
+    count = sum(item.keypoints[2::3].count(OCCLUDED) for item in annotations)
+    if count:
+        logger.warning(
+            "%s: points that are labelled but not visible (COCO's visibility 1) are taken as placed, not as hidden: points=%d", path, count
+        )
 
 
 def _hidden(where: str, hidden: tuple[str, ...], *, names: tuple[str, ...]) -> NDArray[np.bool_]:

@@ -17,7 +17,8 @@ from trainer.labels.images import read_image
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.misnamed import how_names_differ
 from trainer.labels.missing_images import LeftOut
-from trainer.project.files import IMPORTED, LABELS_FOLDER, PROJECT_FILE, picture_in
+from trainer.labels.time_order import time_is_known
+from trainer.project.files import BY_NAME, IMPORTED, LABELS_FOLDER, PROJECT_FILE, picture_in
 from trainer.project.layer import HIDDEN, FrameLabel, Layer, Place, check_annotator
 from trainer.project.layer_lock import LayerLock
 from trainer.project.store import Project, create_project, open_project
@@ -215,5 +216,6 @@ def _add_frames(project: Project, frames: LabelledFrames, *, why: str, console: 
         own = ref.path.name if ref.frame is not None and ref.dataset is None else group
         chosen = indices if console is None else track(indices, description=f"copying {group}", console=console)
         pictures = ((int(frames.order[index]), frames.read(index)) for index in chosen)
-        added += project.add_frames(Path(videos.get(group, own)), pictures, why=why, group=group)
+        order = "" if time_is_known(frames.subset(np.array(indices))) else BY_NAME
+        added += project.add_frames(Path(videos.get(group, own)), pictures, why=f"{why}{order}", group=group)
     return added

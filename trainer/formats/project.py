@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from trainer.errors import ProjectError
 from trainer.labels.assemble import LabelRow, assemble
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.project.files import LABELS_FOLDER
+from trainer.project.files import BY_NAME, LABELS_FOLDER
 from trainer.project.layer import FrameLabel
 from trainer.project.layer_arrays import label_arrays, same_animals
 from trainer.project.store import Project, ProjectFrame, open_project
@@ -101,7 +102,7 @@ def _row(
         used[0] = True
     return LabelRow(
         where=f"{project.folder / LABELS_FOLDER}: {frame.image}",
-        image=project.image_ref(frame.image),
+        image=replace(project.image_ref(frame.image), from_video=not frame.why.endswith(BY_NAME)),
         group=frame.group,
         name=frame.image,
         number=frame.frame,

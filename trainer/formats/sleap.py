@@ -25,7 +25,10 @@ _DAMAGED = (OSError, KeyError, ValueError, RuntimeError, IndexError, TypeError, 
 
 
 def read_sleap(path: Path, media: Sequence[Path] = (), left_out: LeftOut | None = None) -> LabelledFrames:
-    """Read a SLEAP file. A point that a person marked as not visible is hidden, wherever it was left.
+    """Read a SLEAP file. A point that a person marked as not visible is hidden, wherever it was left, and how many are is said.
+
+    SLEAP puts every point of a new animal somewhere and leaves it there when it is marked as not visible, and learns
+    nothing from where it lies.
 
     Frames labelled by hand are taken; predictions only where the file has nothing else, as proof-read files do. Where
     every animal has a track, and there are no more tracks than animals, each track has a row of its own; otherwise rows
@@ -63,6 +66,7 @@ def read_sleap(path: Path, media: Sequence[Path] = (), left_out: LeftOut | None 
         rows.append(_row(path, frame, instances=instances, image=image, group=group, places=places))
     if left_out is not None:
         left_out.refuse_nothing_left(str(path), left=len(rows))
+    _say_invisible(path, [instance for _, instances in frames for instance in instances])
     pairs = tuple((str(one), str(other)) for one, other in skeleton.edge_names)
     names = tuple(map(str, skeleton.node_names))
     symmetries = tuple(_in_order_of(names, symmetry) for symmetry in skeleton.symmetries if len(symmetry.nodes) == 2)
@@ -143,8 +147,19 @@ def _hidden(instance: Any) -> NDArray[np.bool_]:
     """Which points a person turned off: not visible, and either placed before or marked as completed; bool (K,)."""
     if isinstance(instance, sleap_io.PredictedInstance):
         return np.zeros(len(instance.points), bool)
-    placed = ~np.isnan(instance.points["xy"]).any(axis=1)
-    return np.asarray(~instance.points["visible"] & (placed | instance.points["complete"]), bool)
+    return np.asarray(_invisible(instance) | (~instance.points["visible"] & instance.points["complete"]), bool)
+
+
+def _invisible(instance: Any) -> NDArray[np.bool_]:
+    """Which points lie somewhere and are marked as not visible, bool (K,)."""
+    return np.asarray(~instance.points["visible"] & ~np.isnan(instance.points["xy"]).any(axis=1), bool)
+
+
+def _say_invisible(path: Path, instances: Sequence[Any]) -> None:
+    by_hand = (instance for instance in instances if not isinstance(instance, sleap_io.PredictedInstance))
+    count = sum(int(_invisible(instance).sum()) for instance in by_hand)
+    if count:
+        logger.warning("%s: points that are marked as not visible are taken as hidden, wherever they were left: points=%d", path, count)
 
 
 def _image(path: Path, frame: Any, near: Sequence[Path]) -> ImageRef:

@@ -13,6 +13,7 @@ import sleap_io  # type: ignore[import-untyped]  # loads its parts when first us
 
 from tracker.frame import Image
 from trainer.errors import LabelError
+from trainer.labels.grey_picture import in_one_channel
 from trainer.video_files.frames_by_number import IndexedVideo
 
 Size = tuple[int, int]  # height, width
@@ -26,11 +27,13 @@ class ImageRef:
         path: the image file, the video, or the package.
         frame: number inside the video in showing order, from 0; None where `path` is an image file.
         dataset: name of the data set inside a SLEAP package; None elsewhere.
+        from_video: `path` is an image file that is known to be a copy of a video's frame, named by the frame's number.
     """
 
     path: Path
     frame: int | None
     dataset: str | None = None
+    from_video: bool = False
 
     def __str__(self) -> str:
         return self.path.name if self.frame is None else f"frame {self.frame} of {self.path.name}"
@@ -135,9 +138,10 @@ def _read_stored(path: Path, dataset: str, frame: int) -> Image:
         image = np.array(_open_package(path, path.stat().st_mtime_ns, dataset, process=os.getpid())[frame], np.uint8)
     except (OSError, KeyError, ValueError, RuntimeError, IndexError) as problem:
         raise LabelError(f"{path}: frame {frame} of its stored images '{dataset}' cannot be read ({problem})") from problem
-    return image[:, :, 0] if image.shape[-1] == 1 else image
+    return in_one_channel(image)
 
 
 @lru_cache(maxsize=4)
 def _open_package(path: Path, _changed_ns: int, dataset: str, *, process: int) -> Any:
-    return sleap_io.Video.from_filename(str(path), dataset=dataset)
+    # unless it is told, sleap-io takes the colour away from all images where the first that is read has none
+    return sleap_io.Video.from_filename(str(path), dataset=dataset, grayscale=False)

@@ -1,6 +1,5 @@
 """Several sets of labels → one. An image counts once, whatever its file is called: the set that comes last has the final say."""
 
-import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.errors import LabelError
+from trainer.labels.image_keys import image_keys
 from trainer.labels.images import frame_of
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.misnamed import how_names_differ
@@ -45,15 +45,6 @@ def in_order(frames: LabelledFrames, point_names: tuple[str, ...]) -> LabelledFr
     """The frames with their key points in the order of `point_names`, which are the same names."""
     places = [frames.point_names.index(name) for name in point_names]
     return replace(frames, points=frames.points[:, :, places], hidden=frames.hidden[:, :, places], point_names=point_names)
-
-
-def image_keys(frames: LabelledFrames) -> tuple[str, ...]:
-    """What tells one image from another wherever its file lies: a digest of its pixels, one for each frame.
-
-    Raises:
-        LabelError: an image cannot be read.
-    """
-    return tuple(hashlib.blake2b(frames.read(index).tobytes(), digest_size=16).hexdigest() for index in range(len(frames)))
 
 
 def _refuse_others(first: LabelledFrames, other: LabelledFrames, *, sources: tuple[str, str]) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tracker.bundle_description import Description, View
 from tracker.engines.view_fit import ViewFit
 from tracker.frame import Image
+from trainer.labels.grey_picture import is_grey
 from trainer.labels.labelled_frames import LabelledFrames
 
 Colour = Literal["grey", "rgb"]
@@ -105,13 +106,9 @@ def whole_view(frames: LabelledFrames) -> View:
 def colour_of(frames: LabelledFrames) -> Colour:
     """`grey` if no colour is found in frames spread over the set: an infrared camera often writes three equal channels."""
     spread = np.unique(np.linspace(0, len(frames) - 1, COLOUR_SAMPLES).round().astype(int))
-    return "grey" if all(_is_grey(frames.read(int(index))) for index in spread) else "rgb"
+    return "grey" if all(is_grey(frames.read(int(index))) for index in spread) else "rgb"
 
 
 def channels_of(colour: Colour) -> int:
     """1 for grey, 3 for RGB."""
     return 1 if colour == "grey" else 3
-
-
-def _is_grey(image: Image) -> bool:
-    return image.ndim == 2 or bool((image == image[:, :, :1]).all())

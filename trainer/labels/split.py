@@ -14,7 +14,7 @@ from tracker.bundle_description import Division
 from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.misnamed import did_you_mean
-from trainer.labels.numeric_order import frame_number
+from trainer.labels.time_order import time_is_known
 
 logger = logging.getLogger(__name__)
 
@@ -152,15 +152,6 @@ def split_random(frames: LabelledFrames, fraction: float, *, seed: int) -> Split
     logger.warning("random split: neighbouring frames fall on both sides, so the held-out error is too good; split by block or by video")
     chosen = np.random.default_rng(seed).permutation(count)[: min(max(round(count * fraction), 1), count - 1)]
     return _split(count, chosen, f"random {fraction:.0%} held out (seed {seed}); neighbouring frames leak")
-
-
-def time_is_known(frames: LabelledFrames) -> bool:
-    """Whether the frames' order is one of time: each has a number of its own in its video, from the video or from its file's name.
-
-    Without one, `order` is the rank of the file's name, which says nothing of when the picture was taken.
-    """
-    numbers = [image.frame if image.frame is not None else frame_number(image.path.name) for image in frames.images]
-    return None not in numbers and len(set(zip(frames.group, numbers, strict=True))) == len(frames)
 
 
 def division_of(split: Split) -> Division:

@@ -8,7 +8,7 @@ import numpy as np
 
 from tracker.whole_files import write_whole
 from trainer.errors import TrainingError
-from trainer.labels.join import image_keys
+from trainer.labels.image_keys import found_in, image_keys
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import Split, SplitChoice, choose_split
 
@@ -79,8 +79,7 @@ def split_for_comparison(frames: LabelledFrames, record: SplitRecord, choice: Sp
         TrainingError: no frame would be held out, so that nothing could be compared.
         LabelError: an image cannot be read.
     """
-    keys = np.array(image_keys(frames))
-    trained, tested = np.isin(keys, record.train), np.isin(keys, record.held_out)
+    trained, tested = found_in(frames, record.train, record.held_out)
     added = np.flatnonzero(~trained & ~tested)
     chosen = np.zeros(len(frames), bool)
     if len(added) > 1:

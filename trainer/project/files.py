@@ -22,6 +22,7 @@ FRAMES_FILE = "frames.json"
 IMAGES_FOLDER = "images"
 LABELS_FOLDER = "labels"
 IMPORTED = "imported from"  # why a frame is in a project that nobody chose
+BY_NAME = ", in no known order of time"  # ends the reason of one whose number says nothing of when it was taken
 
 _UNFIT = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f]')  # in file names, of one system or another
 

@@ -195,7 +195,7 @@ class Project:
 
     def _refuse_other_picture(self, frame: ProjectFrame, image: Image) -> None:
         there = read_image(self.image_ref(frame.image), self.image_size(frame.image))
-        if there.shape != image.shape or int(cv2.absdiff(there, image).max()) > OTHER_PICTURE:
+        if there.shape[:2] != image.shape[:2] or int(cv2.absdiff(_in_colour(there), _in_colour(image)).max()) > OTHER_PICTURE:
             raise ProjectError(
                 f"{self.folder}: has another picture as frame {frame.frame} of {frame.video} already ({frame.image}); "
                 "is it another video of the same name? rename one of the two"
@@ -250,6 +250,11 @@ def open_project(folder: Path) -> Project:
 
 def _with(there: tuple[_Item, ...], more: Sequence[_Item]) -> tuple[_Item, ...]:
     return tuple(dict.fromkeys([*there, *more]))
+
+
+def _in_colour(image: Image) -> Image:
+    """(h, w, 3): a grey picture is the same one in one channel or in three."""
+    return image if image.ndim == 3 else np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB), np.uint8)
 
 
 def _png(image: Image) -> bytes:

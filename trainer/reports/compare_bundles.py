@@ -19,7 +19,7 @@ from trainer.errors import TrainingError
 from trainer.formats.empty_cells import Empty
 from trainer.formats.read_labels import read_settled
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.split import time_is_known
+from trainer.labels.time_order import time_is_known
 from trainer.reports.error_plots import PEOPLE, PEOPLE_LABEL, contact_sheet
 from trainer.reports.error_report import figure_part, number
 from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, legend_below, plain_numbers

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tracker.frame import Image
 from tracker.point_colours import Colour
-from trainer.labels.split import time_is_known
+from trainer.labels.time_order import time_is_known
 from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, legend_below, lines_of, plain_numbers
 from trainer.scoring.breakdown import in_time
 from trainer.scoring.evaluation import Evaluation

@@ -8,7 +8,7 @@ from tracker.bundle import Bundle
 from trainer.bundle_places import run_folder
 from trainer.errors import TrainingError
 from trainer.labels.fingerprint import labels_sha256
-from trainer.labels.join import image_keys
+from trainer.labels.image_keys import found_in
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import Split, split_from
 from trainer.labels.split_record import RECORD_FILE, SplitRecord, read_record
@@ -32,7 +32,7 @@ def split_of(bundle: Bundle, frames: LabelledFrames) -> Split | None:
     """
     record, about = _record(bundle), bundle.description.training
     if record is not None:
-        learnt = np.isin(np.array(image_keys(frames)), record.train)
+        (learnt,) = found_in(frames, record.train)
         known = Split(train=np.flatnonzero(learnt), held_out=np.flatnonzero(~learnt), description=about.split)
         return known if len(known.train) else None
     if labels_sha256(frames) != about.sha256:
@@ -60,8 +60,7 @@ def split_as_trained(bundle: Bundle, frames: LabelledFrames, *, source: str) -> 
         raise TrainingError(f"{source}: is not what {bundle.folder} was trained on ({about.source}); give those very labels")
     split, record = _described(bundle, frames), _record(bundle)
     if split is None and record is not None:
-        keys = np.array(image_keys(frames))
-        train, held_out = (np.flatnonzero(np.isin(keys, part)) for part in (record.train, record.held_out))
+        train, held_out = map(np.flatnonzero, found_in(frames, record.train, record.held_out))
         split = Split(train=train, held_out=held_out, description=about.split)
     if split is None or not len(split.held_out):
         found = "held out no frame" if split is not None else "does not say which frames were held out, and no .run folder is beside it"
