@@ -1,17 +1,18 @@
 """Which point is which in a mirrored image: a left one takes the place of its right partner, as far as their names say."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 from trainer.errors import LabelError
 from trainer.labels.misnamed import did_you_mean
-from trainer.labels.side_marks import LEVELS, Mark, marks_of, plain, without_digits
+from trainer.labels.side_marks import LEVELS, Level, Mark, marks_of, plain, without_digits
 
 Pairs = tuple[tuple[str, str], ...]
 
-COMPANY = 2  # a first or last letter before an unknown word ("LSHO", "RSHO") is a side only where so many pairs are named in this way
+# a first or last letter run together with anything ("LSHO", "RSHO"; "LE", "RE") is a side only where so many pairs have theirs at this end
+COMPANY = 2
 SUBSETS = 4  # marks of a name beyond these are not tried one by one
 
 
@@ -95,17 +96,45 @@ def _read(point_names: Sequence[str]) -> Sides:
     """By the names alone."""
     known = _Names(point_names)
     marked = {name: marks_of(name) for name in point_names}
-    partner = {name: known.partner(name, marks) for name, marks in marked.items()}
-    mutual = {name: (other, level) for name, (other, level) in partner.items() if other is not None and partner[other][0] == name}
-    alone = _alone(mutual, marked)
-    mutual = {name: found for name, found in mutual.items() if name not in alone}
-    pairs = []
-    for name, (other, _) in mutual.items():
-        if point_names.index(name) < point_names.index(other):
-            pairs.append((name, other) if _is_left(name, other) else (other, name))
-    unpaired = [name for name in point_names if name not in mutual and _is_sided(name, marked[name], known=known)]
-    unclear = [name for name in point_names if name in alone or (name not in mutual and _near_or_off(name, point_names))]
-    return Sides(pairs=tuple(pairs), unpaired=tuple(dict.fromkeys([*unpaired, *unclear])))
+    found = {name: known.candidates(name, marks) for name, marks in marked.items()}
+    mutual = {name: other for name in point_names if (other := found[name].only) is not None and found[other].only == name}
+    alone = _alone(mutual, found)
+    mutual = {name: other for name, other in mutual.items() if name not in alone}
+    pairs = tuple(
+        (name, other) if found[name].marks_of_only[0].left else (other, name)
+        for name, other in mutual.items()
+        if point_names.index(name) < point_names.index(other)
+    )
+    unclear = {name for name in point_names if name in alone or found[name].several(name, found) or _near_or_off(name, point_names)}
+    sided = {name for name in point_names if _is_sided(name, marked[name], known=known)}
+    return Sides(pairs=pairs, unpaired=tuple(name for name in point_names if name in sided | unclear and name not in mutual))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Candidates:
+    """Names that one could change places with, by its marks of one level.
+
+    Attributes:
+        turned: for each of them the marks that stand for the other side in it.
+        level: of the marks.
+    """
+
+    turned: Mapping[str, tuple[Mark, ...]]
+    level: Level
+
+    @property
+    def only(self) -> str | None:
+        """The one name that it can be; None where none or several could be it."""
+        return next(iter(self.turned)) if len(self.turned) == 1 else None
+
+    @property
+    def marks_of_only(self) -> tuple[Mark, ...]:
+        """In the order of the name."""
+        return next(iter(self.turned.values()))
+
+    def several(self, name: str, found: Mapping[str, "_Candidates"]) -> bool:
+        """Whether a name and another could be partners, and one of the two has others too: "LE" and "Le" beside "RE"."""
+        return any(name in found[other].turned and len(self.turned) + len(found[other].turned) > 2 for other in self.turned)
 
 
 class _Names:
@@ -118,36 +147,47 @@ class _Names:
             self._by_plain.setdefault(plain(name), []).append(name)
             self._by_stem.setdefault(without_digits(name), []).append(name)
 
-    def partner(self, name: str, marks: Sequence[Mark]) -> tuple[str | None, str]:
-        """The one name that this one changes places with, None where none or several could be it; and the level of marks that says so."""
+    def candidates(self, name: str, marks: Sequence[Mark]) -> _Candidates:
+        """What its surest marks give that are those of a side in another name."""
         for level in LEVELS:
             own = [mark for mark in marks if mark.level == level and not self.is_counted(name, mark)]
-            found = self._partners(name, own, whole=level == "word")
+            found = self._partners(name, _choices(own))
             if found:
-                return (found[0] if len(found) == 1 else None), level
-        return None, ""
+                return _Candidates(turned=found, level=level)
+        return _Candidates(turned={}, level=LEVELS[-1])
 
     def is_counted(self, name: str, mark: Mark) -> bool:
-        """Whether a single letter is one of a series: "leg_l" beside "leg_k" and "leg_m"."""
-        if mark.end - mark.start != 1 or mark.level != "letter":
+        """Whether a single letter is one of a series: "leg_l" beside "leg_k" and "leg_m"; "la" only if "ra" is one as well."""
+        if mark.end - mark.start != 1 or mark.level not in ("letter", "guess"):
             return False
         before, letter, after = plain(name)[: mark.start], plain(name)[mark.start], plain(name)[mark.end :]
-        return all(f"{before}{neighbour}{after}" in self._by_plain for neighbour in {"l": "km", "r": "qs"}[letter])
+        neighbours = "kmqs" if mark.level == "guess" else {"l": "km", "r": "qs"}[letter]
+        return all(f"{before}{neighbour}{after}" in self._by_plain for neighbour in neighbours)
 
     def is_initial(self, name: str) -> bool:
         """Whether a name is a letter like others: "r1" beside "t1", "i1" and "m1" is the ring finger."""
         return len(without_digits(name)) == 1 and any(len(stem) == 1 and stem not in "lr" for stem in self._by_stem)
 
-    def _partners(self, name: str, marks: Sequence[Mark], *, whole: bool) -> list[str]:
-        """Names that turning some of the marks gives; all of them at once where `whole`."""
-        subsets = [tuple(marks)] if whole or len(marks) > SUBSETS else _subsets(marks)
-        turned = [other for chosen in subsets if chosen for other in _turned(name, chosen)]
-        exact = [found for other in turned for found in self._by_plain.get(other, ()) if found != name]
+    def _partners(self, name: str, choices: Sequence[tuple[Mark, ...]]) -> dict[str, tuple[Mark, ...]]:
+        """Names that turning one choice of marks gives, each with these marks."""
+        turned = [(other, chosen) for chosen in choices for other in _turned(name, chosen)]
+        exact = {found: chosen for other, chosen in turned for found in self._by_plain.get(other, ()) if found != name}
         if exact or len(self._by_stem[without_digits(name)]) > 1:
-            return list(dict.fromkeys(exact))
+            return exact
         # "paw1LH" and "paw4RH": numbers that only count the points
-        loose = [found for other in turned for found in self._by_stem.get(without_digits(other), ()) if found != name]
-        return list(dict.fromkeys(loose))
+        return {found: chosen for other, chosen in turned for found in self._by_stem.get(without_digits(other), ()) if found != name}
+
+
+def _choices(marks: Sequence[Mark]) -> list[tuple[Mark, ...]]:
+    """Marks to be turned together: words that are surely sides all at once, and with them any that may be ("link_left"); else any."""
+    words = [mark for mark in marks if mark.level == "word" and mark.sure]
+    unsure = [mark for mark in marks if mark not in words]
+    subsets = _subsets(unsure) if len(unsure) <= SUBSETS else [tuple(unsure)]
+    return [_in_order(words, chosen) for chosen in ((), *subsets) if words or chosen]
+
+
+def _in_order(*marks: Sequence[Mark]) -> tuple[Mark, ...]:
+    return tuple(sorted((mark for some in marks for mark in some), key=lambda mark: mark.start))
 
 
 def _subsets(marks: Sequence[Mark]) -> list[tuple[Mark, ...]]:
@@ -159,32 +199,28 @@ def _overlapping(marks: Sequence[Mark]) -> bool:
 
 
 def _turned(name: str, marks: Sequence[Mark]) -> Iterator[str]:
-    """The name, in small letters, with these marks of the other side; an abbreviation may have several."""
+    """The name, in small letters, with these marks, in their order, of the other side; an abbreviation may have several."""
     spelt = [plain(name)]
-    for mark in sorted(marks, key=lambda mark: mark.start, reverse=True):
+    for mark in reversed(marks):
         spelt = [f"{one[: mark.start]}{other}{one[mark.end :]}" for one in spelt for other in mark.others]
     yield from spelt
 
 
-def _alone(mutual: dict[str, tuple[str, str]], marked: dict[str, tuple[Mark, ...]]) -> set[str]:
+def _alone(mutual: Mapping[str, str], found: Mapping[str, _Candidates]) -> set[str]:
     """Names that are paired by a guess, without enough company: "lcoxa" and "rcoxa" may be sides or not."""
-    guessed = [name for name, (_, level) in mutual.items() if level == "guess"]
-    ends = Counter(end for name in guessed for end in _ends_guessed(marked[name]))
-    return {name for name in guessed if all(ends[end] < 2 * COMPANY for end in _ends_guessed(marked[name]))}
+    ends = Counter(end for name in mutual for end in _ends(found[name]))
+    guessed = [name for name in mutual if found[name].level == "guess"]
+    alone = {name for name in guessed if all(ends[end] < 2 * COMPANY for end in _ends(found[name]))}
+    return alone | {mutual[name] for name in alone}
 
 
-def _ends_guessed(marks: Iterable[Mark]) -> set[bool]:
-    return {mark.first for mark in marks if mark.level == "guess"}
+def _ends(candidates: _Candidates) -> set[bool]:
+    """At which ends of a word letters run together with it tell its side; a lab that writes "L_ear" hardly means a side by "led"."""
+    return {mark.first for mark in candidates.marks_of_only if mark.first is not None}
 
 
 def _is_sided(name: str, marks: Sequence[Mark], *, known: _Names) -> bool:
     return any(mark.sure and not known.is_counted(name, mark) for mark in marks) and not known.is_initial(name)
-
-
-def _is_left(name: str, other: str) -> bool:
-    """Whether the first of two partners is the left one: the first letter in which they differ tells."""
-    differing = next(((a, b) for a, b in zip(plain(name), plain(other), strict=False) if a != b and {a, b} & {"l", "r"}), ("l", "r"))
-    return differing[0] == "l" or differing[1] == "r"
 
 
 def _near_or_off(name: str, point_names: Sequence[str]) -> bool:

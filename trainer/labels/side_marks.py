@@ -8,8 +8,21 @@ from typing import Literal
 Level = Literal["word", "letter", "known", "guess"]
 LEVELS: tuple[Level, ...] = ("word", "letter", "known", "guess")  # from the surest on
 
-_OTHER = {"left": ("right",), "right": ("left",), "l": ("r",), "r": ("l",)}
-_SHORT = {"lt": ("rt",), "rt": ("lt",), "lft": ("rgt", "rht"), "rgt": ("lft",), "rht": ("lft",)}
+# what stands for left, and what for right in its place
+_SINGLE = (("left", ("right",)), ("l", ("r",)))
+# English, German, Italian, Spanish, Portuguese
+_SHORT = (
+    ("lt", ("rt",)),
+    ("lft", ("rgt", "rht")),
+    ("li", ("re",)),
+    ("sx", ("dx",)),
+    ("izq", ("der", "dch", "dcha")),
+    ("izda", ("dcha",)),
+    ("izqda", ("dcha",)),
+    ("izdo", ("dcho",)),
+    ("izqdo", ("dcho",)),
+    ("esq", ("dir",)),
+)
 # German and Dutch, French, Spanish, Portuguese, Italian: stems, so that endings stay ("linkes", "rechtes")
 _STEMS = (
     ("link", ("recht",)),
@@ -18,9 +31,26 @@ _STEMS = (
     ("esquerd", ("direit",)),
     ("sinistr", ("destr",)),
 )
-_OF_STEM = dict(_STEMS) | {one: (left,) for left, right in _STEMS for one in right}
-_STEM = re.compile("|".join(sorted(_OF_STEM, key=len, reverse=True)))
-_MAY_BE_OTHERWISE = re.compile(r"link(?!(s|e|er|es|en|em)$)|destr(?!(a|o|e|i)$)")  # "linkage", "destroyed": sides only beside a partner
+# words that say nothing but a side; "blinks", "aufrecht" and "destroyed" are none, and "droit", "derecho", "direito" mean straight on too
+_SURE_FORM = re.compile(
+    r"(?:link|recht)(?:s|e|er|es|en|em)|(?:gauche|droite)s?|(?:izquierd|esquerd)[oa]s?|(?:derech|direit)as?|(?:sinistr|destr)[aoei]"
+)
+
+
+def _both_ways(*tables: tuple[tuple[str, tuple[str, ...]], ...]) -> dict[str, tuple[str, ...]]:
+    """For every mark of a side those of the other."""
+    others: dict[str, tuple[str, ...]] = {}
+    for left, rights in (pair for table in tables for pair in table):
+        others[left] = rights
+        for right in rights:
+            others[right] = (*others.get(right, ()), left)
+    return others
+
+
+_OTHERS = _both_ways(_SINGLE, _SHORT, _STEMS)
+_OF_LEFT = frozenset(left for left, _ in (*_SINGLE, *_SHORT, *_STEMS))
+_ABBREVIATIONS = frozenset(_both_ways(_SHORT))
+_STEM = re.compile("|".join(sorted(_both_ways(_STEMS), key=len, reverse=True)))
 _WITHOUT_SIDE = re.compile(r"cleft|bright|upright|outright|forthright|fright|wright")
 _PARTS = (
     "ankle|antenna|arm|ax|back|brow|cheek|ear|elbow|eye|feeler|feet|femur|fetlock|fin|finger|flank|flipper|foot|fore|front|haltere|hand|heel|hind|"
@@ -29,10 +59,12 @@ _PARTS = (
 )
 _PART_FIRST = re.compile(rf"(?:{_PARTS})")
 _PART = re.compile(rf"(?:[fhbm]|fore|hind|front|back|mid|middle)?(?:{_PARTS})s?")
-_CODE = re.compile(r"[lr][fhmblr]|[fhmbt][lr]")  # left or right, and fore or front, hind, middle, back, rear, top
+# left or right, and fore or front, hind, middle, back, rear, top; German "vorn"; Dutch "voor" and "achter"
+_CODE = re.compile(r"[lr][fhmblr]|[fhmbtv][lr]")
+_SHORT_CODE = re.compile(rf"{_CODE.pattern}|[lr][va]")
+_UNSURE_IN_CODE = frozenset("va")
 _TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _LONGEST_CODE = 3
-_SHORTEST_GUESS = 3  # letters of a word beside a guessed side: "leg" and "reg" are none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,18 +75,20 @@ class Mark:
         start: where it begins in the name.
         end: where it ends.
         others: what stands in its place on the other side, in small letters.
+        left: whether it is of the left side.
         level: how sure it is: a `word`, a `letter` or code of its own, a letter run together with a `known` part of a body,
             or one run together with anything, a `guess`.
         sure: it is a side even if no partner can be found.
-        first: of a letter run together with a word: whether it is the first one.
+        first: of a letter run together with others: whether it is the first one; None of all else.
     """
 
     start: int
     end: int
     others: tuple[str, ...]
+    left: bool
     level: Level
     sure: bool
-    first: bool = False
+    first: bool | None = None
 
 
 def plain(name: str) -> str:
@@ -78,57 +112,57 @@ def _of_token(token: str, start: int) -> Iterator[Mark]:
     spared = [found.span() for found in _WITHOUT_SIDE.finditer(low)]
     words = [found for found in re.finditer("left|right", low) if not any(a <= found.start() < b for a, b in spared)]
     for found in words:
-        yield Mark(start=start + found.start(), end=start + found.end(), others=_OTHER[found[0]], level="word", sure=True)
+        yield _mark(found[0], start + found.start(), level="word", sure=True)
     if words or spared or token.isdigit():
         return
     for found in _STEM.finditer(low):
-        sure = _MAY_BE_OTHERWISE.match(low, found.start()) is None
-        yield Mark(start=start + found.start(), end=start + found.end(), others=_OF_STEM[found[0]], level="word", sure=sure)
-    if low in _OTHER:
-        yield Mark(start=start, end=start + 1, others=_OTHER[low], level="letter", sure=True)
-    elif low in _SHORT:
-        yield Mark(start=start, end=start + len(low), others=_SHORT[low], level="letter", sure=False)
-    elif _is_code(token):
-        yield from _of_code(token, start)
-    else:
+        yield _mark(found[0], start + found.start(), level="word", sure=_SURE_FORM.fullmatch(low) is not None)
+    if low in ("l", "r"):
+        yield _mark(low, start, level="letter", sure=True)
+        return
+    if low in _ABBREVIATIONS:
+        yield _mark(low, start, level="letter", sure=False)
+    if _is_code(token):
+        yield from _of_code(low, start)
+    if len(token) >= _LONGEST_CODE or not _is_code(token):
         yield from _run_together(low, start)
 
 
 def _is_code(token: str) -> bool:
-    return len(token) <= (_LONGEST_CODE if token.isupper() else 2) and _CODE.match(token.lower()) is not None
-
-
-def _of_code(token: str, start: int) -> Iterator[Mark]:
-    """Of "LH" the L, of "FR" the R; of "RL" either, since its R may be the rear."""
     low = token.lower()
-    for place in (place for place in (0, 1) if low[place] in _OTHER):
-        yield Mark(start=start + place, end=start + place + 1, others=_OTHER[low[place]], level="letter", sure=len(token) == 2)
+    if len(token) == _LONGEST_CODE:
+        return token.isupper() and _CODE.match(low) is not None
+    return _SHORT_CODE.fullmatch(low) is not None
+
+
+def _of_code(low: str, start: int) -> Iterator[Mark]:
+    """Of "LH" the L, of "FR" the R; of "RL" either, since its R may be the rear."""
+    sure = len(low) < _LONGEST_CODE and not _UNSURE_IN_CODE & set(low)
+    for place in (place for place in (0, 1) if low[place] in "lr"):
+        yield _mark(low[place], start + place, level="letter", sure=sure, first=place == 0)
 
 
 def _run_together(low: str, start: int) -> Iterator[Mark]:
-    """Of "lear" and "earl", of "flpaw", "pawlf" and "LSHO"."""
+    """Of "lear" and "earl", of "flpaw" and "pawlf", of "LSHO" and "LE"; "leg" is a word of its own, whatever else is named "reg"."""
+    if _PART.fullmatch(low):
+        return
     last = len(low) - 1
-    if low[0] in _OTHER:
+    if low[0] in "lr":
         known = _PART_FIRST.match(low[1:]) is not None or _PART.fullmatch(low[1:]) is not None
-        if known or last >= _SHORTEST_GUESS:
-            yield _letter(low, 0, start, known=known, sure=known and not low.startswith(("rear", "lear")))
-    if low[last] in _OTHER:
+        yield _letter(low, 0, start, known=known, sure=known and not low.startswith(("rear", "lear")))
+    if low[last] in "lr":
         known = _PART.fullmatch(low[:last]) is not None
-        if known or last >= _SHORTEST_GUESS:
-            yield _letter(low, last, start, known=known, sure=known)
+        yield _letter(low, last, start, known=known, sure=known)
     for inside, place in ((low[2:], 1), (low[:-2], last - 1)):
         # "flpaw" and "pawlf"
         code = low[:2] if place == 1 else low[-2:]
-        if _CODE.fullmatch(code) and low[place] in _OTHER and _PART.fullmatch(inside):
+        if _CODE.fullmatch(code) and low[place] in "lr" and _PART.fullmatch(inside):
             yield _letter(low, place, start, known=True, sure=False)
 
 
 def _letter(low: str, place: int, start: int, *, known: bool, sure: bool) -> Mark:
-    return Mark(
-        start=start + place,
-        end=start + place + 1,
-        others=_OTHER[low[place]],
-        level="known" if known else "guess",
-        sure=sure,
-        first=place == 0,
-    )
+    return _mark(low[place], start + place, level="known" if known else "guess", sure=sure, first=place == 0)
+
+
+def _mark(low: str, start: int, *, level: Level, sure: bool, first: bool | None = None) -> Mark:
+    return Mark(start=start, end=start + len(low), others=_OTHERS[low], left=low in _OF_LEFT, level=level, sure=sure, first=first)
