@@ -185,3 +185,10 @@ def test_no_frames_are_asked_for_of_a_video_of_which_all_are_labelled(given: Nex
     assert more.do.startswith("Label more. Every frame of the known videos is there already; `trainer select` adds frames of any that")
     another = replace(all_labelled, videos={**all_labelled.videos, "tuesday": "tuesday.mp4"})
     assert "trainer select tuesday.mp4 --project" in another.more_frames("Label more.", ["monday"]).command
+
+
+def test_how_long_a_training_took_is_told_from_its_epochs(given: NextCommands) -> None:
+    data, history = Path(given.data[0]), {"epochs": [{"seconds": 200.0}, {"seconds": 46.0}, {}], "batches": []}
+    after = next_commands([data], Path(given.bundle), read_settled(data, "hidden"), TrainedAs(minutes=3.0), history=history)
+    assert after.minutes_taken == 4.1
+    assert after.longer(50).endswith("--minutes 205")

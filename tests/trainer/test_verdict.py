@@ -593,7 +593,10 @@ TABLE = PLACES["table with its video"]
 @pytest.mark.parametrize(
     "measured",
     [
-        replace(GOOD, suspects=(Suspect(point="leftear", image="m4s1/img0102.png", error_px=60.0, place=(3, 0, 1), confidence=0.9, learnt=True),)),
+        replace(
+            GOOD,
+            suspects=(Suspect(point="leftear", image="m4s1/img0102.png", error_px=60.0, place=(3, 0, 1), confidence=0.9, learnt=True),),
+        ),
         replace(GOOD, exchanges=(Exchange(first="l", second="r", learnt=0.01, scored=0.0, frames=1),)),
         CASES["swapped labels"][0],
     ],
