@@ -2,6 +2,7 @@
 
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ from tests.conftest import BundleMaker
 from tests.trainer.test_labels import write_video
 from trainer.__main__ import main
 from trainer.formats.read_labels import read_settled
-from trainer.project.store import open_project
+from trainer.project.store import FrameLabel, Layer, create_project, open_project
 from trainer.scoring.next_commands import NextCommands
 from trainer.scoring.training_record import TrainedAs, next_commands
 
@@ -71,7 +72,6 @@ def test_answers_are_looked_at_on_a_video_that_was_not_labelled(given: NextComma
 
 
 def test_what_shows_labels_and_answers_runs_on_them(given: NextCommands) -> None:
-    run(given.look_at_labels())
     run(given.look_at_answers().command)
     assert Path("models/mine-drawn.mp4").is_file()
     without_video = NextCommands(data=given.data, bundle=given.bundle, fit_options=given.fit_options)
@@ -80,6 +80,7 @@ def test_what_shows_labels_and_answers_runs_on_them(given: NextCommands) -> None
     run(made)
     assert open_project(Path("models/mine-labels")).annotators() == ("first-person",)
     assert page == "trainer label models/mine-labels --annotator first-person --bundle models/mine"
+    assert page == given.answers_beside_labels("Look.").command.split(" && ")[1]
 
 
 def test_names_of_one_video_are_exchanged_in_a_project_made_of_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,3 +99,96 @@ def test_names_of_one_video_are_exchanged_in_a_project_made_of_the_table(tmp_pat
     assert found["images/tuesday/000001.png"].animals == [{"tail": (5.0, 6.0), "snout": (30.0, 40.0)}]
     assert found["images/monday/000001.png"].animals == [{"snout": (5.0, 6.0), "tail": (30.0, 40.0)}]
     assert scored == "trainer evaluate models/mine --data models/mine-labels"
+
+
+def again(given: NextCommands) -> NextCommands:
+    """What a verdict that is made later is given."""
+    data = Path(given.data[0])
+    return next_commands([data], Path(given.bundle), read_settled(data, "hidden"), TrainedAs(options=("--empty", "hidden")))
+
+
+def correct(place: tuple[float, float]) -> Path:
+    """Move a label in the project beside the bundle, as on the page; its folder."""
+    project = open_project(Path("models/mine-labels"))
+    (annotator,) = project.annotators()
+    frames = dict(project.read_layer(annotator).frames)
+    frames["images/monday/000010.png"] = FrameLabel(animals=[{"spot": place}])
+    project.write_layer(Layer(annotator=annotator, frames=frames))
+    return project.folder
+
+
+def test_the_same_command_runs_again_after_a_label_was_corrected(given: NextCommands, capsys: pytest.CaptureFixture[str]) -> None:
+    imported = given.answers_beside_labels("Look.").command.split(" && ")[0]
+    run(imported)
+    folder = correct((7.0, 8.0))
+    run(imported)
+    assert "first-person has labelled 1 frame otherwise in the project since" in capsys.readouterr().out
+    layer = open_project(folder).read_layer("first-person")
+    assert layer.frames["images/monday/000010.png"].animals == [{"spot": (7.0, 8.0)}]
+
+
+def test_where_labels_were_corrected_the_next_training_and_score_are_with_the_corrected_ones(given: NextCommands) -> None:
+    assert given.longer(2).startswith("trainer fit --data 'my labels/table.csv' ")
+    run(given.answers_beside_labels("Look.").command.split(" && ")[0])
+    folder = correct((7.0, 8.0))
+    later = again(given)
+    table = "my labels/table.csv"
+    rows = Path(table).read_text()
+    cv2.imwrite("my labels/labeled-data/monday/img5.png", np.zeros((48, 64), np.uint8))
+    Path(table).write_text(f"{rows}labeled-data/monday/img5.png,5,5\n")
+    for command in (later.longer(2), later.patient(), later.hold_out(), later.diagnose(), later.evaluate(), later.curve(), later.in_turn()):
+        imports, trains = command.split(" && ")
+        assert imports == f"trainer project import {folder} 'my labels/table.csv' --annotator first-person --keep-changed --empty hidden"
+        assert f"--data {folder} " in trains
+        assert later.said_of_project(command).startswith(" It uses models/mine-labels")
+    run(later.evaluate())
+    known = open_project(folder).read_layer("first-person").frames
+    assert known["images/monday/000010.png"].animals == [{"spot": (7.0, 8.0)}]
+    assert known["images/monday/000005.png"].animals == [{"spot": (5.0, 5.0)}], "labelled in the table since"
+
+
+def test_labels_stay_those_of_whoever_imported_them(given: NextCommands) -> None:
+    assert main(["project", "import", "models/mine-labels", given.data[0], "--annotator", "ann", "--empty", "hidden"]) == 0
+    correct((7.0, 8.0))
+    run(again(given).answers_beside_labels("Look.").command.split(" && ")[0])
+    assert open_project(Path("models/mine-labels")).annotators() == ("ann",), "a second one would be averaged with the correction"
+
+
+def test_a_project_of_other_frames_beside_the_bundle_is_not_taken_for_these_labels(given: NextCommands) -> None:
+    create_project(Path("models/mine-labels"), point_names=["spot"])
+    assert not again(given).made
+    (Path("models/mine-labels/project.json")).write_text("{")
+    assert not again(given).made
+
+
+def test_names_that_may_be_right_in_the_project_are_not_exchanged_back(given: NextCommands) -> None:
+    names = {"spot": "other", "other": "spot"}
+    first = given.rename("monday", names)
+    assert first is not None
+    assert "--keep-changed" not in first.command
+    run(given.answers_beside_labels("Look.").command.split(" && ")[0])
+    later = again(given).rename("monday", names)
+    assert later is not None
+    assert later.command == again(given).evaluate()
+
+
+def test_no_frames_are_asked_for_of_a_video_of_which_all_are_labelled(given: NextCommands) -> None:
+    assert given.used_up == frozenset()
+    rows = "".join(f"labeled-data/monday/img{number}.png,5,{number}\n" for number in range(12))
+    Path("my labels/table.csv").write_text(f"{HEADER}{rows}")
+    for number in range(12):
+        cv2.imwrite(f"my labels/labeled-data/monday/img{number}.png", np.zeros((48, 64), np.uint8))
+    all_labelled = again(given)
+    assert all_labelled.used_up == {"monday"}
+    more = all_labelled.more_frames("Label more.", ["monday"])
+    assert "select" not in more.command
+    assert more.do.startswith("Label more. Every frame of the known videos is there already; `trainer select` adds frames of any that")
+    another = replace(all_labelled, videos={**all_labelled.videos, "tuesday": "tuesday.mp4"})
+    assert "trainer select tuesday.mp4 --project" in another.more_frames("Label more.", ["monday"]).command
+
+
+def test_how_long_a_training_took_is_told_from_its_epochs(given: NextCommands) -> None:
+    data, history = Path(given.data[0]), {"epochs": [{"seconds": 200.0}, {"seconds": 46.0}, {}], "batches": []}
+    after = next_commands([data], Path(given.bundle), read_settled(data, "hidden"), TrainedAs(minutes=3.0), history=history)
+    assert after.minutes_taken == 4.1
+    assert after.longer(50).endswith("--minutes 205")

@@ -267,3 +267,37 @@ def test_the_command_fails_with_one_sentence(
 def test_a_skeleton_of_names_with_dashes_is_understood(tmp_path: Path) -> None:
     assert main(["project", "create", str(tmp_path / "p"), "--points", "tail-base", "tip", "--skeleton", "tail-base-tip"]) == 0
     assert open_project(tmp_path / "p").skeleton == (("tail-base", "tip"),)
+
+
+def test_what_was_changed_in_the_project_stays_where_the_import_is_told_to_keep_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = make_project(tmp_path / "p", frames=())
+    again = ["project", "import", str(project.folder), str(labelled(tmp_path / "o")), "--annotator", "ann", "--keep-changed"]
+    assert main(again) == 0
+    assert "otherwise" not in capsys.readouterr().out
+    project = open_project(project.folder)
+    label(project, "ann", {1: placed({"snout": (9, 9)}), 2: placed({"snout": (3, 4), "tail": "hidden"}, tags=("rearing",))})
+    before = project.read_layer("ann")
+    assert main(again) == 0
+    assert "ann has labelled 1 frame otherwise in the project since, or emptied them; it stays as it is there" in capsys.readouterr().out
+    assert project.read_layer("ann") == before
+    with pytest.raises(ProjectError, match="give --keep-changed, and these frames stay as they are in the project"):
+        import_labels(project.folder, Path(again[3]), ImportChoice(annotator="ann"))
+
+
+def test_a_frame_that_was_emptied_in_the_project_is_not_filled_again_and_a_new_one_is(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p", frames=())
+    source = labelled(tmp_path / "o")
+    choice = ImportChoice(annotator="ann", keep_changed=True)
+    import_labels(project.folder, source, choice)
+    project = open_project(project.folder)
+    second = project.read_layer("ann").frames[image(2)]
+    project.write_layer(Layer(annotator="ann", frames={image(2): second}))
+    done = import_labels(project.folder, source, choice)
+    assert (done.added, done.labelled, done.kept) == (0, 1, 1)
+    assert project.read_layer("ann").frames == {image(2): second}
+    selected = make_project(tmp_path / "q", frames=(1, 2))  # whose frames no import has added
+    label(selected, "ann", {2: second})
+    assert import_labels(selected.folder, source, choice).kept == 0
+    assert set(selected.read_layer("ann").frames) == {image(1), image(2)}

@@ -440,7 +440,7 @@ def test_below_the_tasks_threshold_a_short_training_is_made_longer_first() -> No
     short = verdict(replace(GOOD, target_px=1.0, pictures=5_600, suspects=(wrong,)), PLACE)
     assert short.sentence.startswith("Better than chance but not good enough for the task: a mean error of 1.60 px, where 1 px")
     assert [step.kind for step in short.steps] == ["not good enough", "single labels"]
-    assert "--minutes 30" in short.steps[0].command
+    assert "--minutes 27" in short.steps[0].command, "as long as 30 000 pictures take"
     assert "trainer curve" in verdict(replace(GOOD, target_px=1.0), PLACE).steps[0].command
 
 
@@ -448,7 +448,7 @@ def test_labels_that_are_no_project_become_one_before_a_second_person_labels() -
     measured = CASES["labels jittered by 5 px"][0]
     found = verdict(measured, NextCommands(data=("my labels.csv",), bundle="models/mine", point_names=("snout", "ear")))
     assert found.steps[0].command == (
-        "trainer project import models/mine-labels 'my labels.csv' --annotator first-person && "
+        "trainer project import models/mine-labels 'my labels.csv' --annotator first-person --keep-changed && "
         "trainer label models/mine-labels --annotator second-person"
     )
 
@@ -461,7 +461,7 @@ def test_a_point_that_is_always_hidden_is_labelled_in_the_users_own_data() -> No
     assert step.command == "trainer select 'videos/monday 1.mp4' --project mouse --count 20 --by uncertainty --bundle models/mine"
     table = NextCommands(data=("a.csv",), bundle="models/mine", fit_options=("--empty", "hidden"), videos={"monday": "monday.mp4"})
     assert verdict(measured, table).steps[0].command == (
-        "trainer project import models/mine-labels a.csv --annotator first-person --empty hidden && "
+        "trainer project import models/mine-labels a.csv --annotator first-person --keep-changed --empty hidden && "
         "trainer select monday.mp4 --project models/mine-labels --count 20 --by uncertainty --bundle models/mine"
     )
 
@@ -488,8 +488,8 @@ def test_a_curve_of_several_sets_is_of_a_project_made_of_them() -> None:
     measured = replace(GOOD, target_px=1.0)
     several = NextCommands(data=("a.csv", "mouse"), project="mouse", bundle="m", fit_options=("--empty", "hidden"))
     assert verdict(measured, several).steps[0].command == (
-        "trainer project import m-labels a.csv --annotator first-person --empty hidden && "
-        "trainer project import m-labels mouse --annotator first-person && "
+        "trainer project import m-labels a.csv --annotator first-person --keep-changed --empty hidden && "
+        "trainer project import m-labels mouse --annotator first-person --keep-changed && "
         "trainer curve --data m-labels --out m-curve --repeats 3 --empty hidden --target-px 1 --epochs 40"
     )
 
@@ -539,6 +539,7 @@ def test_the_points_and_videos_that_need_labels_most_are_named_with_the_command(
         GroupMeasure(name="tuesday", learnt=43, scored=13, median_px=2.0),
     )
     found = verdict(replace(GOOD, points=points, groups=groups), PLACE)
+    assert found.steps[0].kind == "rare point"
     assert found.needs_labels == (
         "Labels are needed most of 'tongue' (2 labels, none of them held out), 'ear' (90 labels, median 4.0 px), "
         "'snout' (90 labels, median 1.3 px); of the videos, in 'tuesday' (median 2.0 px), 'monday' (median 1.0 px)."
@@ -569,7 +570,8 @@ def test_a_set_with_one_frame_learnt_from_is_not_taken_for_all_that_was() -> Non
     assert "of the 80 frames learnt from only 1 is here, too few to compare with" in found.sentence
     assert "too few to say whether more labels or a longer training" in found.labels_or_minutes
     assert "a gap of" not in found.sentence
-    assert found.needs_labels.startswith("Labels are needed most of 'snout' (median 1.3 px)")
+    asking = verdict(replace(FEW_OF_MANY, target_px=1.0), PLACE).needs_labels
+    assert asking.startswith("Labels are needed most of 'snout' (median 1.3 px)")
 
 
 def test_where_little_is_known_of_what_was_learnt_no_video_is_called_unlike_it() -> None:
@@ -582,4 +584,73 @@ def test_a_bundle_that_knows_more_labels_than_these_is_not_trained_again_on_thes
     found = verdict(replace(SHORT, learnt=800, looked_at=93), PLACE)
     assert found.steps[0].command.startswith("trainer fit --data mouse ")
     assert found.steps[0].do.endswith("Add the other labels that it was trained on to --data: it has learnt from more than these.")
-    assert verdict(SHORT, PLACE).steps[0].do == "Train longer."
+    assert verdict(SHORT, PLACE).steps[0].do == "Train longer. That takes about 30 minutes."
+
+
+TABLE = PLACES["table with its video"]
+
+
+@pytest.mark.parametrize(
+    "measured",
+    [
+        replace(
+            GOOD,
+            suspects=(Suspect(point="leftear", image="m4s1/img0102.png", error_px=60.0, place=(3, 0, 1), confidence=0.9, learnt=True),),
+        ),
+        replace(GOOD, exchanges=(Exchange(first="l", second="r", learnt=0.01, scored=0.0, frames=1),)),
+        CASES["swapped labels"][0],
+    ],
+    ids=["likely wrong", "a few exchanged", "exchanged"],
+)
+def test_labels_that_may_be_wrong_are_shown_where_they_can_be_corrected(measured: Measurements) -> None:
+    step = verdict(measured, TABLE).steps[0]
+    assert step.command == (
+        "trainer project import models/mine-labels a.csv --annotator first-person --keep-changed && "
+        "trainer label models/mine-labels --annotator first-person --bundle models/mine"
+    )
+    assert "(w: the label farthest from an answer, then the next)" in step.do
+    assert "From then on, train on models/mine-labels" in step.do
+
+
+def test_a_training_beside_a_step_that_corrects_labels_learns_from_the_corrected_ones() -> None:
+    wrong = Suspect(point="ear", image="m1/img1.png", error_px=60.0, place=(3, 0, 1), confidence=0.9, learnt=True)
+    alone = verdict(replace(GOOD, pictures=5_600), TABLE).steps[1]
+    assert alone.command.startswith("trainer fit --data a.csv ")
+    assert "It uses" not in alone.do
+    found = verdict(replace(GOOD, pictures=5_600, suspects=(wrong,)), TABLE)
+    assert [step.kind for step in found.steps] == ["single labels", "good", "too short"]
+    imports, trains = found.steps[2].command.split(" && ")
+    assert imports == "trainer project import models/mine-labels a.csv --annotator first-person --keep-changed"
+    assert trains.startswith("trainer fit --data models/mine-labels --out models/mine-longer")
+    assert found.steps[2].do.endswith("It uses models/mine-labels, which has these labels and all that is changed or added there.")
+
+
+def test_a_longer_training_is_given_the_time_that_enough_pictures_take_and_says_how_long_that_is() -> None:
+    few = replace(SHORT, pictures=600)
+    step = verdict(few, replace(PLACE, minutes=3.0, minutes_taken=4.1)).steps[0]
+    assert step.command.endswith("--minutes 205")
+    assert "On this machine that takes about 3 hours, where this training took 4 minutes; leave it over a night, or train with" in step.do
+    assert "more than a night" in verdict(few, replace(PLACE, minutes=30.0, minutes_taken=30.0)).steps[0].do
+    epochs = verdict(few, replace(PLACE, minutes=None, epochs=1, minutes_taken=4.1)).steps[0]
+    assert epochs.command.endswith("--epochs 50")
+    assert "about 3 hours" in epochs.do
+    assert verdict(few, replace(PLACE, minutes=None, epochs=1)).steps[0].do == "Train longer."
+    ended_early = replace(PLACE, minutes=10.0, minutes_taken=2.0)
+    assert ended_early.longer(2).endswith("--minutes 20"), "never shorter than it was allowed to be"
+
+
+def test_what_takes_many_trainings_says_how_long_they_take_in_all() -> None:
+    curve = verdict(replace(GOOD, target_px=1.0), PLACE).steps[0]
+    assert curve.do.endswith("These are 15 trainings, which take about 75 minutes in all."), "6, 12, 23, 46 and 93 frames, three times"
+    assert "trainings" not in verdict(replace(GOOD, target_px=1.0), replace(PLACE, minutes=None)).steps[0].do
+    in_turn = verdict(CASES["two held out"][0], PLACE).steps[1]
+    assert in_turn.do.endswith("These are 5 trainings, which take about 25 minutes in all.")
+
+
+@pytest.mark.parametrize(
+    "measured",
+    [SHORT, GOOD, CASES["labels jittered by 5 px"][0], replace(GOOD, target_px=1.0, pictures=5_600)],
+    ids=["too short", "good", "scattered labels", "too short for the task"],
+)
+def test_no_points_are_said_to_need_labels_where_something_else_is_to_be_done_first(measured: Measurements) -> None:
+    assert verdict(measured, PLACE).needs_labels == ""

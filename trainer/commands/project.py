@@ -97,6 +97,11 @@ def _add_import(actions: Commands) -> None:
     parser.add_argument(
         "--skip-missing", action="store_true", help="leave out frames whose picture or video is not there, and say how many of which"
     )
+    parser.add_argument(
+        "--keep-changed",
+        action="store_true",
+        help="frames that the annotator has labelled otherwise or emptied in the project stay as they are there, and their number is said",
+    )
     add_empty(parser)
 
 
@@ -166,14 +171,24 @@ def import_into(options: argparse.Namespace) -> int:
     """Import labels."""
     from trainer.errors import LabelError
     from trainer.formats.import_labels import ImportChoice, import_labels
+    from trainer.scoring.next_step import frames
 
     absent = [folder for folder in options.media if not folder.is_dir()]
     if absent:
         raise LabelError(f"--media {absent[0]}: no such folder; expected where the pictures or videos are")
-    choice = ImportChoice(annotator=options.annotator, media=tuple(options.media), empty=options.empty, skip_missing=options.skip_missing)
+    choice = ImportChoice(
+        annotator=options.annotator,
+        media=tuple(options.media),
+        empty=options.empty,
+        skip_missing=options.skip_missing,
+        keep_changed=options.keep_changed,
+    )
     done = import_labels(options.project, options.labels, choice, console=Console(stderr=True))
     made = "made, " if done.made else ""
     print(f"{options.project}: {made}{done.added} frames added; {done.labelled} have labels of {options.annotator}")
+    if done.kept:
+        stay = "it stays as it is" if done.kept == 1 else "they stay as they are"
+        print(f"{options.annotator} has labelled {frames(done.kept)} otherwise in the project since, or emptied them; {stay} there")
     if done.left_out:
         of = ", ".join(f"{count} of {group}" for group, count in done.left_out.items())
         print(f"left out, as their pictures are not there: {sum(done.left_out.values())} labelled frames ({of})")

@@ -13,11 +13,9 @@ from trainer.experiments.power_law import FEWEST_SIZES, PowerLaw, bootstrap, fit
 from trainer.experiments.run import Run
 from trainer.experiments.run_plan import FramesOfRun, PlannedRun, seeded
 from trainer.experiments.spread import SpreadOfRuns, spread
+from trainer.scoring.curve_sizes import halves_of
 from trainer.scoring.loss_curves import still_falling
 from trainer.training.fit_settings import FitSettings
-
-SMALLEST = 4  # frames; fewer teach nothing that a curve could use
-HALVINGS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +62,7 @@ def sizes_of(count: int, *, sizes: Sequence[int], fractions: Sequence[float]) ->
     if wrong := [fraction for fraction in fractions if not 0 < fraction <= 1]:
         raise TrainingError(f"--fractions asks for {wrong[0]:g}; expected more than 0 and at most 1")
     asked = [*sizes, *(max(1, round(fraction * count)) for fraction in fractions)]
-    halves = [round(count / 2**times) for times in range(HALVINGS)]
-    return sorted(set(asked or [size for size in halves if size >= min(SMALLEST, count)]))
+    return sorted(set(asked)) if asked else halves_of(count)
 
 
 def plan_curve(parts: FramesOfRun, heads: Sequence[str], settings: FitSettings, *, sizes: Sequence[int], repeats: int) -> list[PlannedRun]:

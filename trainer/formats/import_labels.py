@@ -25,22 +25,30 @@ from trainer.project.store import Project, create_project, open_project
 from trainer.project.video_places import remember_videos
 from trainer.video_files.endings import find_video
 
+IMPORT_REMEDY = (
+    "give --keep-changed, and these frames stay as they are in the project; or, where somebody else has labelled them, import under "
+    "that annotator's name"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportChoice:
     """How labels of another tool are taken.
 
     Attributes:
-        annotator: whose they shall be; labels that this annotator has already must not differ.
+        annotator: whose they shall be; labels that this annotator has already must not differ, unless they are kept.
         media: folders in which pictures and videos are looked for first.
         empty: what an empty cell means, None where nobody has said.
         skip_missing: frames whose picture or video is not there are left out; otherwise they are refused.
+        keep_changed: frames of which the annotator has other labels, or none any more, stay as they are; otherwise other labels are
+            refused, and emptied frames are filled again.
     """
 
     annotator: str
     media: tuple[Path, ...] = ()
     empty: Empty | None = None
     skip_missing: bool = False
+    keep_changed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +60,13 @@ class Imported:
         labelled: frames that have labels of the annotator now.
         made: whether the project was made for them.
         left_out: how many frames of each video or folder were left out, as their pictures are not there.
+        kept: frames that stayed as they are in the project, where the annotator has changed them.
     """
 
     added: int
     labelled: int
     made: bool
+    kept: int = 0
     left_out: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -86,12 +96,32 @@ def import_labels(project_folder: Path, source: Path, choice: ImportChoice, *, c
         mine = project.read_layer(choice.annotator)
         _refuse_other_vocabulary(project, frames, source)
         labels = {image: _label(frames, index) for index, image in enumerate(images)}
-        _refuse_differences(project, mine, labels)
-        added = _add_frames(project, frames, why=f"{IMPORTED} {source.name}", console=console)
-        project.write_layer(Layer(annotator=choice.annotator, frames=mine.frames | labels))
+        why = f"{IMPORTED} {source.name}"
+        changed = _changed(mine, labels, before=_frames_with(project, why)) if choice.keep_changed else set()
+        taken = {image: label for image, label in labels.items() if image not in changed}
+        _refuse_differences(project, mine, taken, remedy=IMPORT_REMEDY)
+        added = _add_frames(project, frames, why=why, console=console)
+        project.write_layer(Layer(annotator=choice.annotator, frames=mine.frames | taken))
     around = [source if source.is_dir() else source.parent, *source.absolute().parents[:3]]
     remember_videos(project_folder, _videos(frames, images, [*choice.media, *around]))
-    return Imported(added=added, labelled=len(labels), made=made, left_out=left_out.by_group)
+    labelled = len(labels.keys() & (mine.frames.keys() | taken.keys()))
+    return Imported(added=added, labelled=labelled, made=made, kept=len(changed), left_out=left_out.by_group)
+
+
+def _frames_with(project: Project, why: str) -> set[str]:
+    return {frame.image for frame in project.frames if frame.why == why}
+
+
+def _changed(mine: Layer, theirs: Mapping[str, FrameLabel], *, before: set[str]) -> set[str]:
+    """Frames whose labels the annotator has changed or taken away.
+
+    Args:
+        mine: what the annotator has.
+        theirs: what is imported.
+        before: frames that an earlier import of the same has added: one without labels has been emptied since.
+    """
+    other = {image for image, label in theirs.items() if image in mine.frames and mine.frames[image] != label}
+    return other | ((before & theirs.keys()) - mine.frames.keys() if mine.frames else set())
 
 
 def _made_for(folder: Path, frames: LabelledFrames) -> Project:
@@ -129,7 +159,8 @@ def merge_projects(project_folder: Path, other_folder: Path, *, console: Console
         for annotator in annotators:
             locks.enter_context(closing(LayerLock(project_folder, annotator)))
         for annotator in annotators:
-            _refuse_differences(project, project.read_layer(annotator), _moved(project, other, annotator))
+            theirs = _moved(project, other, annotator)
+            _refuse_differences(project, project.read_layer(annotator), theirs, remedy="delete one of the two")
         added = _copy_frames(project, other, console=console)
         for annotator in annotators:
             mine = project.read_layer(annotator).frames
@@ -183,12 +214,12 @@ def _refuse_shared_names(images: tuple[str, ...], frames: LabelledFrames, source
             )
 
 
-def _refuse_differences(project: Project, mine: Layer, theirs: Mapping[str, FrameLabel]) -> None:
+def _refuse_differences(project: Project, mine: Layer, theirs: Mapping[str, FrameLabel], *, remedy: str) -> None:
     different = [image for image, label in theirs.items() if image in mine.frames and mine.frames[image] != label]
     if different:
         raise ProjectError(
             f"{project.folder / LABELS_FOLDER}: '{mine.annotator}' has other labels of {len(different)} frames already, {different[0]} the "
-            "first of them; import under another annotator's name, or delete one of the two"
+            f"first of them; {remedy}"
         )
 
 

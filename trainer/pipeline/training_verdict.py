@@ -75,7 +75,8 @@ def judge_training(training: Training, *, train: Evaluation, held_out: Evaluatio
         curve=training.curve,
     )
     measured = measure(train, held_out, about)
-    found = verdict(measured, next_commands(training.data, training.bundle, training.labels, trained))
+    commands = next_commands(training.data, training.bundle, training.labels, trained, history=training.history)
+    found = verdict(measured, commands)
     return JudgedTraining(verdict=found, measured=measured, radii=training.radii, trained_as=trained)
 
 

@@ -236,7 +236,7 @@ def _judged(run: EvaluationRun, data: Sequence[Path]) -> EvaluationRun:
         history=history,
     )
     measured = measure(learnt.evaluation, judged.evaluation, about)
-    commands = next_commands(data, run.bundle.folder, labels, trained)
+    commands = next_commands(data, run.bundle.folder, labels, trained, history=history)
     return replace(run, measured=measured, verdict=verdict(measured, commands))
 
 

@@ -16,6 +16,8 @@ from trainer.scoring.next_step import (
     short,
 )
 
+WORST_FIRST = "w: the label farthest from an answer, then the next"  # on the labelling page
+
 
 def few_frames(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Fewer frames than teach anything."""
@@ -37,12 +39,13 @@ def other_names(m: Measurements, commands: NextCommands) -> NextStep | None:
     unclear = next((one for one in m.exchanges if one.learnt >= NAMES_UNCLEAR), None)
     if unclear is None or not looks_at_images(m) or hardly_trained(m):
         return None
+    there = commands.answers_beside_labels(f"Agree on which of the two is which in every image, and correct the labels ({WORST_FIRST}).")
     return NextStep(
         kind="other names",
         why=f"'{unclear.first}' and '{unclear.second}' are exchanged in {unclear.learnt:.0%} of the frames learnt from: their names do "
         "not say which is which, or half of the labels mean the other.",
-        do="Agree on which of the two is which in every image, and correct the labels.",
-        command=commands.look_at_labels(),
+        do=there.do,
+        command=there.command,
     )
 
 
@@ -62,12 +65,15 @@ def exchanged(m: Measurements, commands: NextCommands) -> NextStep | None:
     if not found or not looks_at_images(m) or hardly_trained(m):
         return None
     first = found[0]
+    there = commands.answers_beside_labels(
+        f"Look at the frames that the report shows as exchanged and correct their labels ({WORST_FIRST})."
+    )
     return NextStep(
         kind="exchanged",
         why=f"Exchanged labels: in {frames(first.frames)} learnt from ({first.learnt:.0%}) '{first.first}' is found where '{first.second}' "
         "is labelled, and the other way round.",
-        do="Look at the frames that the report shows as exchanged and correct their labels.",
-        command=commands.look_at_labels(),
+        do=there.do,
+        command=there.command,
     )
 
 
@@ -90,12 +96,15 @@ def single_labels(m: Measurements, commands: NextCommands) -> NextStep | None:
     if not wrong:
         return _few_exchanged(m, commands)
     first = wrong[0]
+    there = commands.answers_beside_labels(
+        f"Look at the labels that the report shows as likely wrong, first '{first.point}' in {first.image} ({WORST_FIRST})."
+    )
     return NextStep(
         kind="single labels",
         why=f"{len(wrong)} {'label lies' if len(wrong) == 1 else 'labels lie'} far from a sure answer for a frame learnt from; first "
         f"'{first.point}' in {first.image}, {first.error_px:.0f} px.",
-        do=f"Look at the labels that the report shows as likely wrong, first '{first.point}' in {first.image}.",
-        command=commands.look_at_labels(),
+        do=there.do,
+        command=there.command,
     )
 
 
@@ -105,12 +114,13 @@ def _few_exchanged(m: Measurements, commands: NextCommands) -> NextStep | None:
     if not few or not looks_at_images(m) or hardly_trained(m):
         return None
     first = few[0]
+    there = commands.answers_beside_labels(f"Look at the frames that the report shows as exchanged ({WORST_FIRST}).")
     return NextStep(
         kind="single labels",
         why=f"In {frames(first.frames)} learnt from '{first.first}' is found where '{first.second}' is labelled, and the other way round: "
         "exchanged labels, or mistakes of the network.",
-        do="Look at the frames that the report shows as exchanged.",
-        command=commands.look_at_labels(),
+        do=there.do,
+        command=there.command,
     )
 
 

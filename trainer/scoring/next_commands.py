@@ -1,6 +1,8 @@
 """The commands that a verdict ends with, as they can be typed: with the data, bundle, project and videos that are known.
 
-Each can be run as it is printed. Where labels are no labelling project, one is made of them first: nobody labels anything anew.
+Each can be run as it is printed, and again. Where labels are no labelling project, one is made of them first: nobody labels anything
+anew. Where that project is there, or another step of the verdict makes it, every command takes in the labels that were given and works
+on the project: nothing that was corrected or added there is left out.
 """
 
 import math
@@ -9,9 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from trainer.scoring.curve_sizes import halves_of
+
 FIRST_PERSON, SECOND_PERSON = "first-person", "second-person"  # whose names nobody knows
 MORE_FRAMES = 20
-LONGEST = 10  # times as long at most: more than that is another network, not patience
+OF_LABELS = "-labels"  # ending of the project beside a bundle
+FINER_TIMES = 10  # as long, where a network's cost is not known
+CURVE_REPEATS, FOLDS = 3, 5  # trainings with all of the labels, and with other frames held out
+OF_A_DAY, OF_A_NIGHT = 120, 840  # minutes that a training may take beside other work, and from the evening to the morning
 
 ONE_VIEW = ("compact", "trackrat")  # networks that take one view each; a library's take both
 # which another network does not take, or takes otherwise
@@ -35,11 +42,15 @@ class NextCommands:
         data: the labels, as they were named.
         bundle: the folder of what was trained.
         project: a labelling project among the data; None where there is none.
-        annotators: who has labelled there.
+        made: whether the project beside the bundle is there, which has been made of these labels.
+        making: whether another step of the same verdict makes it.
+        annotators: who has labelled in the one or the other.
         point_names: the key points.
         videos: the file of a video by the name of its group, where it is known.
+        used_up: groups of which every frame of the video is among the labels or in the project.
         unseen: a video beside these that is not among them; None where none is known.
         fit_options: those of the training besides its length, as they were given.
+        minutes_taken: how long it took; None where not known.
         minutes: its longest time; None where it has none.
         epochs: how many it has where it has no longest time alone.
         most_minutes: its longest time beside the number of epochs.
@@ -51,11 +62,15 @@ class NextCommands:
     data: tuple[str, ...]
     bundle: str
     project: str | None = None
+    made: bool = False
+    making: bool = False
     annotators: tuple[str, ...] = ()
     point_names: tuple[str, ...] = ()
     videos: Mapping[str, str] = field(default_factory=dict)
+    used_up: frozenset[str] = frozenset()
     unseen: str | None = None
     fit_options: tuple[str, ...] = ()
+    minutes_taken: float | None = None
     minutes: float | None = None
     epochs: int = 40
     most_minutes: float | None = None
@@ -66,9 +81,11 @@ class NextCommands:
     def more_frames(self, do: str, groups: Sequence[str] = (), *, count: int = MORE_FRAMES, uncertain: bool = True) -> Advice:
         """More frames to label, of the videos of these groups or of any; where no video is known, the labels and where to name one."""
         project = self.project or self._new_project
-        videos = [self.videos[group] for group in groups if group in self.videos] or list(self.videos.values())[:1]
+        open_ = {group: video for group, video in self.videos.items() if group not in self.used_up}
+        videos = [open_[group] for group in groups if group in open_] or list(open_.values())[:1]
         if not videos:
-            named = "No video of these labels is known here; `trainer select` adds frames of any that it is given."
+            none = "No video of these labels is known here" if not self.videos else "Every frame of the known videos is there already"
+            named = f"{none}; `trainer select` adds frames of any that it is given."
             return Advice(f"{do} {named}{self._from_then_on}", self._label_page("--bundle", self.bundle))
         by = ["--by", "uncertainty", "--bundle", self.bundle] if uncertain else []
         return Advice(f"{do}{self._from_then_on}", self._in_project("select", *videos, "--project", project, "--count", str(count), *by))
@@ -80,14 +97,8 @@ class NextCommands:
             return ""
         return f" From then on, train on {self._new_project}, which has these labels and all that is changed or added there."
 
-    def look_at_labels(self) -> str:
-        """Where labels are corrected; of labels that are no project, what lists the odd ones."""
-        if self.project is None:
-            return after_each_other(typed("diagnose", "--data", one, "--labels-only", *self._empty) for one in self.data)
-        return typed("label", self.project, "--annotator", self._annotator, "--bundle", self.bundle)
-
     def answers_beside_labels(self, do: str) -> Advice:
-        """Where labels are looked at with the bundle's answers beside them, the worst first."""
+        """Where labels are looked at and corrected, with the bundle's answers beside them, the worst first."""
         return Advice(f"{do}{self._from_then_on}", self._label_page("--bundle", self.bundle))
 
     def rename(self, group: str, names: Mapping[str, str]) -> Advice | None:
@@ -97,22 +108,38 @@ class NextCommands:
         """
         if set(names) != set(names.values()) or len(self.data) > 1:
             return None
+        if self.made and self.project is None:  # names may be right there already, and exchanged again they would be wrong
+            score = f"Score it with the labels of {self._new_project}, where names may have been set right; see which steps are left then."
+            return Advice(score, self.evaluate())
         project = self.project or self._new_project
         points = [f"{one}:{other}" for one, other in names.items()]
-        renamed = self._in_project("project", "rename", project, "--video", group, "--points", *points)
+        first = [] if self.project is not None else self._imports(again=False)  # a second time is refused, and exchanges nothing back
+        renamed = [*first, typed("project", "rename", project, "--video", group, "--points", *points)]
         said = "" if self.project is not None else f" From then on, train on {project}: the labels before have the old names."
         scored = self.evaluate() if self.project is not None else typed("evaluate", self.bundle, "--data", project)
-        return Advice(f"Rename these points in the labels of '{group}', then score again.{said}", after_each_other([renamed, scored]))
+        return Advice(f"Rename these points in the labels of '{group}', then score again.{said}", after_each_other([*renamed, scored]))
 
     def second_opinion(self) -> str:
         """How far apart people's labels lie, or how to find out."""
-        if self.project is not None and len(self.annotators) > 1:
-            return typed("agreement", self.project)
+        if (self.project is not None or self.made) and len(self.annotators) > 1:
+            return typed("agreement", self.project or self._new_project)
         return self._in_project("label", self.project or self._new_project, "--annotator", SECOND_PERSON)
 
     def longer(self, times: float) -> str:
         """The same training, several times as long."""
         return self._fit("longer", *self._longer(max(times, 2)))
+
+    def time_of_longer(self, times: float) -> str:
+        """How long that takes, a sentence to follow another; empty where nothing is known of it."""
+        minutes = self._minutes_of(max(times, 2))
+        if minutes is None:
+            return ""
+        if minutes <= OF_A_DAY:
+            return f" That takes about {_hours(minutes)}."
+        where = "leave it over a night, or train" if minutes <= OF_A_NIGHT else "more than a night; rather train"
+        taken = self.minutes_taken or self.minutes
+        known = f", where this training took {taken:.0f} minutes" if taken is not None else ""
+        return f" On this machine that takes about {_hours(minutes)}{known}; {where} with `--device gpu` on a machine that has one."
 
     def other_view(self) -> str | None:
         """A network that sees more pixels of the animal; None where the head has no other.
@@ -150,7 +177,7 @@ class NextCommands:
     @property
     def _finer_factor(self) -> float:
         """How many times as long as many pictures take."""
-        return LONGEST if self.finer_times is None else max(1.0, self.finer_times)
+        return FINER_TIMES if self.finer_times is None else max(1.0, self.finer_times)
 
     def patient(self) -> str:
         """The same training, ended where the held-out error no longer falls."""
@@ -162,11 +189,11 @@ class NextCommands:
 
     def diagnose(self) -> str:
         """Whether labels, network and settings can work at all."""
-        return typed("diagnose", "--data", self.data[0], *self._empty, "--out", f"{self.bundle}-diagnosis")
+        return self._on_labels("diagnose", "--data", self._labels[0], *self._empty, "--out", f"{self.bundle}-diagnosis")
 
     def evaluate(self) -> str:
         """The bundle scored again, on corrected labels."""
-        return typed("evaluate", self.bundle, "--data", *self.data, *self._empty)
+        return self._on_labels("evaluate", self.bundle, "--data", *self._labels, *self._empty)
 
     def curve(self, target_px: float | None = None, *, times: float = 1.0) -> str:
         """What more labels would bring; several sets of labels are joined in a project first, since a curve takes one.
@@ -177,7 +204,21 @@ class NextCommands:
         """
         target = ["--target-px", f"{target_px:g}"] if target_px is not None else []
         options = options_without(self.fit_options, NOT_OF_CURVE)
-        return self._of_one_set("curve", "--out", f"{self.bundle}-curve", "--repeats", "3", *options, *target, *self._longer(times))
+        repeats = ["--repeats", str(CURVE_REPEATS)]
+        return self._of_one_set("curve", "--out", f"{self.bundle}-curve", *repeats, *options, *target, *self._longer(times))
+
+    def time_of_curve(self, learnt: int, *, times: float = 1.0) -> str:
+        """How long that takes in all, a sentence to follow another; empty where nothing is known of it.
+
+        Args:
+            learnt: frames to learn from.
+            times: how many times as long each training is to be.
+        """
+        return self._time_of_all(CURVE_REPEATS * len(halves_of(learnt)), times)
+
+    def time_in_turn(self, times: float = 1.0) -> str:
+        """The same of a cross-validation."""
+        return self._time_of_all(FOLDS, times)
 
     def in_turn(self, times: float = 1.0) -> str:
         """The same training, or one so many times as long, once for each fifth of the frames, which is held out from it."""
@@ -199,10 +240,30 @@ class NextCommands:
     def _annotator(self) -> str:
         return next(iter(self.annotators), FIRST_PERSON)
 
+    def said_of_project(self, command: str) -> str:
+        """What labels a command works on that takes the project instead of the labels that were given, a sentence to follow another."""
+        if not self._on_project or f"--data {shlex.quote(self._new_project)}" not in command:
+            return ""
+        return f" It uses {self._new_project}, which has these labels and all that is changed or added there."
+
+    def makes_project(self, command: str) -> bool:
+        """Whether a command takes labels into the project beside the bundle."""
+        return self.project is None and command.startswith(typed("project", "import", self._new_project))
+
+    @property
+    def _on_project(self) -> bool:
+        """Whether the project beside the bundle stands for the labels that were given."""
+        return self.project is None and (self.made or self.making)
+
+    @property
+    def _labels(self) -> tuple[str, ...]:
+        """What is learnt from and scored on."""
+        return (self._new_project,) if self._on_project else self.data
+
     @property
     def _new_project(self) -> str:
         """Where a labelling project is made of labels that are none."""
-        return f"{self.bundle}-labels"
+        return f"{self.bundle}{OF_LABELS}"
 
     @property
     def _empty(self) -> list[str]:
@@ -211,9 +272,13 @@ class NextCommands:
 
     def _of_one_set(self, command: str, *words: str) -> str:
         """An experiment, which takes one set of labels; several are joined in a project first."""
-        alone = len(self.data) == 1
-        command = typed(command, "--data", self.data[0] if alone else self._new_project, *words)
-        return command if alone else after_each_other([*self._imports(), command])
+        if len(self._labels) == 1:
+            return self._on_labels(command, "--data", self._labels[0], *words)
+        return after_each_other([*self._imports(), typed(command, "--data", self._new_project, *words)])
+
+    def _on_labels(self, *words: str) -> str:
+        """A command that learns from the labels or scores on them, after what brings the project up to date."""
+        return after_each_other([*(self._imports() if self._on_project else []), typed(*words)])
 
     def _label_page(self, *more: str) -> str:
         """The page on which labels are looked at."""
@@ -223,25 +288,63 @@ class NextCommands:
         """A command that works on the project, after what makes it."""
         return typed(*words) if self.project is not None else after_each_other([*self._imports(), typed(*words)])
 
-    def _imports(self) -> list[str]:
-        """What makes a project of all data; doing it again changes nothing."""
+    def _imports(self, *, again: bool = True) -> list[str]:
+        """What makes a project of all data, or brings it up to date; what has been changed in it stays."""
+        kept = ["--keep-changed"] if again else []
         return [
-            typed("project", "import", self._new_project, one, "--annotator", FIRST_PERSON, *([] if one == self.project else self._empty))
+            typed(
+                "project",
+                "import",
+                self._new_project,
+                one,
+                "--annotator",
+                self._importer,
+                *kept,
+                *([] if one == self.project else self._empty),
+            )
             for one in self.data
         ]
 
-    def _longer(self, times: float) -> list[str]:
-        """The training's own length, about so many times."""
-        return self._length(min(math.ceil(times), LONGEST))
+    @property
+    def _importer(self) -> str:
+        """Whose labels they become: they are there already under the name of whoever imported them."""
+        return FIRST_PERSON if self.project is not None or FIRST_PERSON in self.annotators else self._annotator
 
-    def _length(self, factor: int = 1, *, minutes_factor: float = 1.0) -> list[str]:
-        """The training's own, times a factor; its minutes times another one besides, where a picture takes longer."""
+    def _longer(self, times: float) -> list[str]:
+        """The training's own length, or enough for so many times as many pictures."""
+        if times <= 1:
+            return self._length()
+        epochs = ["--epochs", str(math.ceil(times) * self.epochs)]
+        if self.minutes is None and self.most_minutes is None:
+            return epochs
+        minutes = ["--minutes", str(math.ceil(self._minutes_of(times) or 0))]
+        return minutes if self.minutes is not None else [*epochs, *minutes]
+
+    def _minutes_of(self, times: float) -> float | None:
+        """How long so many times as many pictures take, as fast as they were shown; None where not known.
+
+        At least so many times the longest time where that was not needed, up to twice.
+        """
         longest = self.most_minutes if self.minutes is None else self.minutes
-        minutes = [] if longest is None else ["--minutes", f"{factor * minutes_factor * longest:.12g}"]
-        return minutes if self.minutes is not None else ["--epochs", str(factor * self.epochs), *minutes]
+        taken = longest if self.minutes_taken is None else self.minutes_taken
+        if taken is None or times <= 1:
+            return longest if longest is not None else taken
+        return max(times * taken, min(times, 2) * (longest or 0))
+
+    def _time_of_all(self, trainings: int, times: float) -> str:
+        """How long several trainings take together."""
+        minutes = self._minutes_of(times)
+        return "" if minutes is None else f" These are {trainings} trainings, which take about {_hours(trainings * minutes)} in all."
+
+    def _length(self, *, minutes_factor: float = 1.0) -> list[str]:
+        """The training's own; its minutes times a factor, where a picture takes longer."""
+        longest = self.most_minutes if self.minutes is None else self.minutes
+        minutes = [] if longest is None else ["--minutes", f"{minutes_factor * longest:.12g}"]
+        return minutes if self.minutes is not None else ["--epochs", str(self.epochs), *minutes]
 
     def _fit(self, ending: str, *more: str, without: Sequence[str] = ()) -> str:
-        return typed("fit", "--data", *self.data, "--out", f"{self.bundle}-{ending}", *options_without(self.fit_options, without), *more)
+        words = [*options_without(self.fit_options, without), *more]
+        return self._on_labels("fit", "--data", *self._labels, "--out", f"{self.bundle}-{ending}", *words)
 
 
 class FinerNetwork(NamedTuple):

@@ -152,7 +152,9 @@ def _accounted_for(m: Measurements, commands: NextCommands) -> float:
 def _longer_or_look(m: Measurements, commands: NextCommands, *, kind: Kind, why: str, look: str) -> NextStep:
     """What is not found on the frames learnt from either: after a short training a longer one, else what to look at."""
     if m.pictures is not None and short(m):
-        return NextStep(kind="too short", why=why, do=f"Train longer: {shown(m)}.", command=commands.longer(times(m)))
+        return NextStep(
+            kind="too short", why=why, do=f"Train longer: {shown(m)}.{commands.time_of_longer(times(m))}", command=commands.longer(times(m))
+        )
     there = commands.answers_beside_labels(look)
     return NextStep(kind=kind, why=why, do=there.do, command=there.command)
 

@@ -2,21 +2,23 @@
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
 
-from trainer.errors import TrainingError
+from trainer.errors import ProjectError, TrainingError
 from trainer.formats.empty_cells import Empty
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.project.store import PROJECT_FILE, open_project
+from trainer.project.files import picture_in
+from trainer.project.store import PROJECT_FILE, Project, open_project
 from trainer.project.video_places import place_of_video
 from trainer.scoring.correct_radius import FIGURES_FILE
 from trainer.scoring.measure import NO_HISTORY
-from trainer.scoring.next_commands import NextCommands
+from trainer.scoring.next_commands import OF_LABELS, NextCommands
 from trainer.video_files.endings import video_ending
 from trainer.video_files.reader import VideoReader
 
@@ -90,7 +92,9 @@ def empty_as_trained(bundle: Path) -> Empty | None:
     return "hidden" if said == "hidden" else "unlabelled" if said == "unlabelled" else None
 
 
-def next_commands(data: Sequence[Path], bundle: Path, frames: LabelledFrames, trained: TrainedAs) -> NextCommands:
+def next_commands(
+    data: Sequence[Path], bundle: Path, frames: LabelledFrames, trained: TrainedAs, *, history: Mapping[str, Any] = NO_HISTORY
+) -> NextCommands:
     """What the next commands are given.
 
     Args:
@@ -98,13 +102,16 @@ def next_commands(data: Sequence[Path], bundle: Path, frames: LabelledFrames, tr
         bundle: its folder.
         frames: what was read from `data`.
         trained: how the bundle was trained.
+        history: of its training, as a report has it.
 
     Raises:
-        ProjectError: a damaged project.
+        ProjectError: a damaged project among the data.
     """
     project = next((path for path in data if path.is_dir() and (path / PROJECT_FILE).is_file()), None)
-    opened = open_project(project) if project is not None else None
+    made = _made_of(frames, bundle.with_name(f"{bundle.name}{OF_LABELS}")) if project is None else None
+    opened = open_project(project) if project is not None else made
     videos = _videos(frames)
+    seconds = sum(float(row.get("seconds") or 0) for row in history["epochs"])
     if project is not None and opened is not None:
         for group, video in {frame.group: frame.video for frame in opened.frames if frame.group not in videos}.items():
             path = place_of_video(project, group, video)
@@ -113,11 +120,14 @@ def next_commands(data: Sequence[Path], bundle: Path, frames: LabelledFrames, tr
         data=tuple(str(path) for path in data),
         bundle=str(bundle),
         project=str(project) if project is not None else None,
+        made=made is not None,
         annotators=opened.annotators() if opened is not None else (),
         point_names=frames.point_names,
         videos=videos,
+        used_up=_used_up(videos, frames, opened),
         unseen=_unseen(videos, frames, not_of=bundle),
         fit_options=trained.options,
+        minutes_taken=seconds / 60 or None,
         minutes=trained.minutes,
         epochs=trained.epochs,
         most_minutes=trained.most_minutes,
@@ -125,6 +135,40 @@ def next_commands(data: Sequence[Path], bundle: Path, frames: LabelledFrames, tr
         finer_times=trained.finer_times,
         crops=trained.crops,
     )
+
+
+def _made_of(frames: LabelledFrames, folder: Path) -> Project | None:
+    """The labelling project that was made of these labels beside the bundle; None where none is there, or one of others."""
+    try:
+        project = open_project(folder) if (folder / PROJECT_FILE).is_file() else None
+    except ProjectError:  # damaged, which the command says that works on it
+        return None
+    images = {picture_in(group, number) for group, number in zip(frames.group, frames.order.tolist(), strict=True)}
+    known = {frame.image for frame in project.frames} if project is not None else set()
+    return project if images & known else None
+
+
+def _used_up(videos: Mapping[str, str], frames: LabelledFrames, project: Project | None) -> frozenset[str]:
+    """Groups of which every frame of the video is among the labels or in the project, so that none is left to add."""
+    images = {picture_in(group, number) for group, number in zip(frames.group, frames.order.tolist(), strict=True)}
+    images |= {frame.image for frame in project.frames} if project is not None else set()
+    there = Counter(PurePosixPath(image).parent for image in images)
+    found = set()
+    for group, path in videos.items():
+        count = there[PurePosixPath(picture_in(group, 0)).parent]
+        length = _length_of(Path(path))
+        if length is not None and count >= length:
+            found.add(group)
+    return frozenset(found)
+
+
+def _length_of(path: Path) -> int | None:
+    """Frames of a video; None where only counting would tell."""
+    try:
+        with VideoReader(path) as video:
+            return video.expected if video.exact else None
+    except TrainingError:
+        return None
 
 
 def _videos(frames: LabelledFrames) -> dict[str, str]:

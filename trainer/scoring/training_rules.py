@@ -74,13 +74,17 @@ def learnt_nothing(m: Measurements, commands: NextCommands) -> NextStep | None:
         f"position costs {m.baseline_px:.1f} px."
     )
     if short(m):
-        return NextStep(kind="too short", why=why, do=f"Train longer: {shown(m)}.", command=commands.longer(times(m)))
+        return NextStep(kind="too short", why=why, do=_train_longer(m, commands), command=commands.longer(times(m)))
     return NextStep(
         kind="learnt nothing",
         why=why,
         do="Look whether the labels belong to these images, and whether the network can memorise a few.",
         command=commands.diagnose(),
     )
+
+
+def _train_longer(m: Measurements, commands: NextCommands) -> str:
+    return f"Train longer: {shown(m)}.{commands.time_of_longer(times(m))}"
 
 
 def unlike(m: Measurements, commands: NextCommands) -> NextStep | None:
@@ -144,7 +148,7 @@ def _ended_early(m: Measurements, commands: NextCommands) -> NextStep:
     return NextStep(
         kind="too short",
         why=f"Trained too short: the error on its own training frames is {m.train_median_px:.1f} px (median), with {shown(m)}{fell}.",
-        do="Train longer.",
+        do=f"Train longer.{commands.time_of_longer(times(m))}",
         command=commands.longer(times(m)),
     )
 
@@ -164,7 +168,8 @@ def resolution(m: Measurements, commands: NextCommands) -> NextStep | None:
         f"{part.train_median_px:.1f} px (median).",
         do=f"Train a network that sees more pixels of the animal{commands.cost_of_other_view}; or {cut}."
         if finer is not None
-        else f"Film from nearer, or {cut}, and train again: no other network has this head. Before that, measure what more labels bring.",
+        else f"Film from nearer, or {cut}, and train again: no other network has this head. Before that, measure what more labels bring."
+        f"{commands.time_of_curve(m.learnt)}",
         command=finer or commands.curve(m.target_px),
     )
 
@@ -189,7 +194,7 @@ def judged_in_turn(m: Measurements, commands: NextCommands) -> NextStep | None:
     return NextStep(
         kind="few held out",
         why="Every label can judge once, in a training that has not learnt from it.",
-        do="Until then, judge by every label in turn: five trainings, each with another fifth held out.",
+        do=f"Until then, judge by every label in turn, each time with another fifth held out.{commands.time_in_turn(_more_time(m))}",
         command=commands.in_turn(_more_time(m)),
     )
 
@@ -257,7 +262,9 @@ def not_good_enough(m: Measurements, commands: NextCommands) -> NextStep | None:
         kind="not good enough",
         why=f"Better than chance but not good enough for the task: a mean error of {m.mean_px:.2f} px, where {m.target_px:g} px are asked "
         f"for (always answering the mean position costs {m.baseline_px:.0f} px).",
-        do=f"Train longer: {shown(m)}." if longer else f"Measure how many labels {m.target_px:g} px would need.",
+        do=_train_longer(m, commands)
+        if longer
+        else f"Measure how many labels {m.target_px:g} px would need.{commands.time_of_curve(m.learnt)}",
         command=commands.longer(times(m)) if longer else commands.curve(m.target_px),
     )
 
@@ -266,12 +273,16 @@ def not_exact_enough(m: Measurements, commands: NextCommands) -> NextStep | None
     """An error above the labels' own, with no other reason found."""
     if not m.scored or not not_exact(m) or gap(m) or good_for_task(m) or hidden_by_median(m, commands):
         return None
+    early = hardly_trained(m)
     return NextStep(
         kind="not exact",
         why=f"Less exact than labels are: a median error of {m.median_px:.1f} px, where {m.radius_px:.1f} px count as right.",
-        do="Then measure whether more labels would help, with trainings as long as that."
-        if hardly_trained(m)
-        else "Measure whether more labels would help.",
+        do=(
+            "Then measure whether more labels would help, with trainings as long as that."
+            if early
+            else "Measure whether more labels would help."
+        )
+        + commands.time_of_curve(m.learnt, times=_more_time(m)),
         command=commands.curve(m.target_px, times=_more_time(m)),
     )
 
@@ -292,7 +303,9 @@ def sure_of_nothing(m: Measurements, commands: NextCommands) -> NextStep | None:
         kind="empty scene",
         why=f"In the empty scene of '{m.empty.group}' (made from its frames, without the animal) '{m.empty.point}' is found with a "
         f"confidence of {m.empty.confidence:.2f}: a rule may begin before the animal is there.",
-        do=f"Before the animal can be out of sight, train longer; or {shown_empty}." if longer else more.do,
+        do=f"Before the animal can be out of sight, train longer; or {shown_empty}.{commands.time_of_longer(times(m))}"
+        if longer
+        else more.do,
         command=commands.longer(times(m)) if longer else more.command,
     )
 
@@ -317,6 +330,6 @@ def may_be_longer(m: Measurements, commands: NextCommands) -> NextStep | None:
     return NextStep(
         kind="too short",
         why=f"It was short: {shown(m)}.",
-        do="If a smaller error is worth the time, train longer.",
+        do=f"If a smaller error is worth the time, train longer.{commands.time_of_longer(times(m))}",
         command=commands.longer(times(m)),
     )

@@ -92,6 +92,10 @@ RULES: tuple[Rule, ...] = (
 OF_NAMES = (  # what an error says that other names may be the cause of
     "scattered labels", "rare point", "unlike", "biased", "border", "over-fitted", "lost point", "lost", "not good enough", "not exact",
 )  # fmt: skip
+OF_LABELS = (  # first steps that ask for more labels, or for how many; beside others, more of them are not what is needed
+    "few frames", "few held out", "few labels", "no movement", "rare point", "unlike", "border", "over-fitted",
+    "lost point", "lost", "not good enough", "not exact",
+)  # fmt: skip
 BESIDE_GOOD = ("single labels", "empty scene")  # of many labels a few are wrong, or none shows an empty scene; it is good all the same
 
 
@@ -104,7 +108,8 @@ class Verdict:
         summary: training and held-out error, the gap, and the labels' own precision; a sentence.
         steps: one to three, the most important first.
         labels_or_minutes: what this one training can say about which of the two would help; sentences.
-        needs_labels: which points and which videos need labels most; a sentence, empty where nothing is known of them.
+        needs_labels: which points and which videos need labels most; a sentence, empty where nothing is known of them or where the first
+            step asks for no labels.
         select: the command that chooses frames for them.
     """
 
@@ -143,6 +148,14 @@ def verdict(m: Measurements, commands: NextCommands) -> Verdict:
         m: what was measured.
         commands: what the commands are given.
     """
+    found = _judged(m, commands)
+    asked = [step.command for step in found.steps] + ([found.select] if found.needs_labels else [])
+    if commands.made or not any(commands.makes_project(command) for command in asked):
+        return found
+    return _judged(m, replace(commands, making=True))
+
+
+def _judged(m: Measurements, commands: NextCommands) -> Verdict:
     steps = [step for rule in RULES if (step := rule(m, commands)) is not None]
     if label_rules.video_with_other_names(m) is not None:
         steps = [step for step in steps if step.kind not in OF_NAMES]
@@ -156,12 +169,12 @@ def verdict(m: Measurements, commands: NextCommands) -> Verdict:
 def _of(steps: list[NextStep], m: Measurements, commands: NextCommands, *, finding: str) -> Verdict:
     worst = sorted((one for one in m.groups if not math.isnan(one.median_px)), key=lambda one: -one.median_px)[:MOST_NEEDY]
     named_otherwise = label_rules.video_with_other_names(m)
-    needed = needs_labels(m, worst) if named_otherwise is None else ""
+    needed = needs_labels(m, worst) if named_otherwise is None and _asks_for_labels(steps[0]) else ""
     more = commands.more_frames(needed, [one.name for one in worst])
     return Verdict(
         finding=finding,
         summary=_summary(m),
-        steps=tuple(_on_all_labels(step) if m.in_part else step for step in steps[:MOST_STEPS]),
+        steps=tuple(_with_labels(step, m, commands) for step in steps[:MOST_STEPS]),
         labels_or_minutes=labels_or_minutes(m)
         if named_otherwise is None
         else f"Until the names in '{named_otherwise.group}' are set right, its error says nothing of more labels or a longer training.",
@@ -170,11 +183,21 @@ def _of(steps: list[NextStep], m: Measurements, commands: NextCommands, *, findi
     )
 
 
-def _on_all_labels(step: NextStep) -> NextStep:
-    """A step that trains again, of a bundle that has learnt from more labels than these."""
-    if not step.command.startswith("trainer fit "):
-        return step
-    return replace(step, do=f"{step.do} Add the other labels that it was trained on to --data: it has learnt from more than these.")
+def _asks_for_labels(step: NextStep) -> bool:
+    """Whether the first step is to add labels, or to measure what they would bring."""
+    return step.kind in OF_LABELS and not _trains(step)
+
+
+def _trains(step: NextStep) -> bool:
+    return step.command.split(" && ")[-1].startswith("trainer fit ")
+
+
+def _with_labels(step: NextStep, m: Measurements, commands: NextCommands) -> NextStep:
+    """A step with what is to be said of the labels that it works on; of a bundle that has learnt from more labels than these too."""
+    said = commands.said_of_project(step.command)
+    if m.in_part and _trains(step):
+        said += " Add the other labels that it was trained on to --data: it has learnt from more than these."
+    return replace(step, do=f"{step.do}{said}")
 
 
 def needs_labels(m: Measurements, worst: Sequence[GroupMeasure]) -> str:
