@@ -4,7 +4,9 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.trainer.test_label_checks import animals, with_points
 from trainer.__main__ import main
@@ -50,7 +52,9 @@ def test_frames_of_a_video_are_named_by_their_numbers() -> None:
 
 def test_each_pair_whose_distance_is_odd_has_a_line_with_its_shortest_and_longest() -> None:
     frames = animals(300)
-    far = {(place, 0, 0): frames.points[place, 0, 3] + (300.0 + place, 0.0) for place in range(13)}
+    far: dict[tuple[int, ...], NDArray[np.float64] | float] = {
+        (place, 0, 0): frames.points[place, 0, 3] + (300.0 + place, 0.0) for place in range(13)
+    }
     lines = finding_lines(check_labels(with_points(frames, far)))
     assert "'snout' and 'tailbase' are 300 to 312 px apart, in half of all frames less than 100 px, in 13 frames: " in lines[2]
     assert len(lines) == 3  # the snout's distances to either ear and to the tail
