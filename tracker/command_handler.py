@@ -118,9 +118,10 @@ class CommandHandler:
     def _start(self) -> Answer:
         try:
             folder = self._config.engine.bundle
-            bundle = read_bundle(Path(folder)) if folder is not None else None
+            bundle = _configured(folder, "engine.bundle") if folder is not None else None
             classifiers = {
-                each.name: open_classifier(read_bundle(Path(each.bundle)), threads=each.threads) for each in self._config.classifiers
+                each.name: open_classifier(_configured(each.bundle, f"the bundle of classifier '{each.name}'"), threads=each.threads)
+                for each in self._config.classifiers
             }
             check_rules(self._config, bundle, classifiers)
             engine = self._open_engine(bundle) if bundle is not None else None
@@ -287,6 +288,14 @@ class CommandHandler:
         logger.info("%s", sentence)
         self._notifier.status(sentence)
         self._notifier.extend_timeout(_BUILD_EXTENSION_S)
+
+
+def _configured(folder: str, key: str) -> Bundle:
+    """The bundle that the configuration names, under what key."""
+    try:
+        return read_bundle(Path(folder))
+    except BundleError as problem:
+        raise BundleError(f"{key}: {problem}") from None
 
 
 def _with_rules_of(fresh: Config, running: Config) -> Config:

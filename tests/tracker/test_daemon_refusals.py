@@ -54,7 +54,9 @@ def test_an_open_address_without_keys_is_refused(tmp_path: Path, bundle: Path, f
 
 def test_an_absent_bundle_and_a_wrong_key_are_refused_with_status_1(tmp_path: Path) -> None:
     camera = endless(tmp_path)
-    assert "expected an engine bundle" in refused(write_config(tmp_path, tmp_path / "nothing", camera))
+    said = refused(write_config(tmp_path, tmp_path / "nothing", camera))
+    assert said.startswith(f"tracker run: engine.bundle: {tmp_path / 'nothing'}: ")
+    assert "expected an engine bundle" in said
 
 
 def test_a_bundle_for_another_image_size_is_refused(tmp_path: Path, make_bundle: BundleMaker) -> None:

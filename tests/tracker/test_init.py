@@ -22,7 +22,8 @@ from tracker.cameras.found_cameras import found_cameras
 from tracker.config import RecordingConfig, load_config
 from tracker.config_cameras import AravisCamera, BaslerCamera, ImageFolder, OpenCVCamera, SyntheticCamera
 from tracker.errors import ConfigError
-from tracker.init.new_config import chosen_first, find_bundle, new_config
+from tracker.init.config_remarks import camera_remark
+from tracker.init.new_config import chosen_first, find_bundles, new_config
 from tracker.init.service_files import service_config, service_folder
 from tracker.setup import check_rules
 
@@ -36,6 +37,13 @@ def written(folder: Path, *options: str) -> Path:
     path = folder / "tracker.yaml"
     assert main(["init", "--config", str(path), *options]) == 0
     return path
+
+
+def write_video(path: Path) -> None:
+    """One black frame, 96 px wide and 160 px high."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 30.0, (96, 160))
+    writer.write(np.zeros((160, 96, 3), np.uint8))
+    writer.release()
 
 
 @pytest.mark.parametrize(
@@ -99,9 +107,7 @@ def test_the_zones_shown_lie_in_the_images_of_the_camera(kind: str, tmp_path: Pa
         write_images(tmp_path / "images", [(5, 5)], size=(64, 48))
         device = str(tmp_path / "images")
     elif kind == "video":
-        writer = cv2.VideoWriter(str(tmp_path / "monday.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 30.0, (96, 160))
-        writer.write(np.zeros((160, 96, 3), np.uint8))
-        writer.release()
+        write_video(tmp_path / "monday.mp4")
         device = str(tmp_path / "monday.mp4")
     width, height = {"video": (96, 160), "folder": (64, 48), "camera": (1936, 1216)}.get(kind, (640, 480))
     text = new_config(name="top", device=device, cameras=cameras, bundle=None, folder=tmp_path)
@@ -138,9 +144,7 @@ def test_the_newest_whole_bundle_below_the_folder_is_taken(tmp_path: Path, make_
         os.utime(tmp_path / name / "bundle.json", (1e9 - age, 1e9 - age))
     (tmp_path / "models" / "broken").mkdir()
     (tmp_path / "models" / "broken" / "bundle.json").write_text("{}")
-    found = find_bundle(tmp_path)
-    assert found is not None
-    assert found.folder == tmp_path / "models" / "new"
+    assert [found.folder.name for found in find_bundles(tmp_path)] == ["new", "old"]
     path = written(tmp_path)
     assert load_config(path).engine.bundle == str(tmp_path / "models" / "new")
     assert "bundle: models/new\n" in path.read_text()
@@ -148,7 +152,7 @@ def test_the_newest_whole_bundle_below_the_folder_is_taken(tmp_path: Path, make_
 
 
 def test_a_video_a_folder_a_device_and_an_address_can_be_named(tmp_path: Path) -> None:
-    (tmp_path / "monday one.mp4").write_bytes(b"")
+    write_video(tmp_path / "monday one.mp4")
     write_images(tmp_path / "images", [(5, 5)])
     for device, expected in (
         (str(tmp_path / "monday one.mp4"), str(tmp_path / "monday one.mp4")),
@@ -183,16 +187,66 @@ def test_what_cannot_be_configured_is_refused_and_nothing_written(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("kind", ["an empty folder", "a damaged video", "an empty file"])
+def test_a_device_of_which_no_image_can_be_read_is_refused_and_nothing_written(
+    tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    device = tmp_path / "device"
+    if kind == "an empty folder":
+        device.mkdir()
+    else:
+        device.write_bytes(b"no video" if kind == "a damaged video" else b"")
+    assert main(["init", "--config", str(tmp_path / "tracker.yaml"), "--device", str(device)]) == 1
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1
+    assert f"--device {device}: " in said
+    assert not (tmp_path / "tracker.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("device", "cameras", "said"),
+    [
+        (None, [], "no camera was found, so a synthetic one was written"),
+        (None, [WEBCAM], "camera: /dev/v4l/by-id/usb-maker_webcam-video-index0 (HD Webcam), the only one"),
+        (None, [ARAVIS, BASLER], "camera: FLIR-BFS-1 (FLIR BFS, 10.0.0.7), one of 2 that were found; --camera takes another"),
+        ("monday.mp4", [], "camera: monday.mp4"),
+    ],
+    ids=["none", "one", "two", "named"],
+)
+def test_the_camera_that_was_written_is_said(device: str | None, cameras: list[FoundCamera], said: str) -> None:
+    assert camera_remark(device, cameras).startswith(said)
+
+
+def test_the_bundle_that_was_written_is_said_and_how_many_others_there_were(
+    tmp_path: Path, make_bundle: BundleMaker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(tmp_path)
+    said = capsys.readouterr()
+    assert said.out == f"{tmp_path / 'tracker.yaml'}\n"
+    assert f"tracker init: no bundle was found below {tmp_path}, so models/mine was written" in said.err
+    for age, name in enumerate(("models/new", "models/old", "models/older")):
+        make_bundle(tmp_path / name)
+        os.utime(tmp_path / name / "bundle.json", (1e9 - age, 1e9 - age))
+    written(tmp_path, "--force")
+    others = f"2 others can be named with --bundle: {tmp_path / 'models/old'}, {tmp_path / 'models/older'}"
+    assert f"tracker init: bundle: {tmp_path / 'models/new'}, the newest; {others}\n" in capsys.readouterr().err
+    written(tmp_path, "--force", "--bundle", str(tmp_path / "models/old"))
+    assert f"tracker init: bundle: {tmp_path / 'models/old'}\n" in capsys.readouterr().err
+    written(tmp_path, "--force", "--no-engine")
+    assert "tracker init: no bundle: this rig films and records\n" in capsys.readouterr().err
+
+
 def test_a_file_that_is_there_is_left_alone_unless_forced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "tracker.yaml"
     path.write_text("mine")
     assert main(["init", "--config", str(path)]) == 1
     assert "is there already and was left as it is" in capsys.readouterr().err
     assert path.read_text() == "mine"
-    assert main(["init", "--config", str(path), "--device", str(tmp_path), "--force", "--json"]) == 0
+    write_images(tmp_path / "images", [(5, 5)])
+    assert main(["init", "--config", str(path), "--device", str(tmp_path / "images"), "--force", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["files"], told["name"], told["bundle"]) == ([str(path)], "rig", str(tmp_path / "models" / "mine"))
-    assert (told["camera"]["source"], told["camera"]["folder"]) == ("image_folder", str(tmp_path))
+    assert (told["camera"]["source"], told["camera"]["folder"]) == ("image_folder", str(tmp_path / "images"))
     assert load_config(path).name == "rig"
 
 
@@ -350,7 +404,8 @@ def test_an_installed_wheel_holds_what_init_writes(tmp_path: Path) -> None:
     for arguments in (["init"], ["init", "--service", "top"]):
         command = [sys.executable, "-c", code, *arguments]
         answer = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False)
-        assert (answer.returncode, answer.stderr) == (0, "")
+        assert answer.returncode == 0, answer.stderr
+        assert all(line.startswith("tracker init: ") for line in answer.stderr.splitlines()), answer.stderr
     made_files = {file.name: file.read_text() for file in (tmp_path / "top-service").iterdir()}
     assert {file.name for file in (ROOT / "systemd").iterdir()} <= set(made_files)  # top.yaml by another one of that name
     assert "[Service]" in made_files["tracker@.service"]

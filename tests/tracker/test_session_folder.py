@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tracker.sessions import write_session
 from tracker.__main__ import main
 
 COMMANDS = pytest.mark.parametrize(
@@ -28,3 +29,10 @@ def test_a_replay_of_an_empty_file_says_that_it_is_empty(tmp_path: Path, capsys:
     (tmp_path / "stream.jsonl").touch()
     assert main(["replay", str(tmp_path / "stream.jsonl")]) == 1
     assert "stream.jsonl: is empty: whatever was to write it ended before the first message" in capsys.readouterr().err
+
+
+def test_a_replay_without_events_says_so_beside_the_lines_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_session(tmp_path / "night", range(5))
+    assert main(["replay", str(folder)]) == 0
+    said = capsys.readouterr()
+    assert (said.out, said.err.splitlines()[-1]) == ("", f"tracker replay: {folder}: 0 events")

@@ -146,8 +146,9 @@ def test_a_worse_network_is_refused_and_the_one_in_use_stays_until_it_is_asked_f
         (("old", "new"), "mine.run", "nobody knows which frames the bundle in use was trained on"),
         (("old", "new"), "mine.run/checkpoints", "begins with the weights of the bundle in use"),
         (("old", "other"), None, "labels the points beak; "),
+        (("other",), None, "mine finds head, tail; the labels hold beak: refresh it with labels of the same point names"),
     ],
-    ids=["nothing added", "run lost", "weights lost", "other points"],
+    ids=["nothing added", "run lost", "weights lost", "other points beside the old", "other points alone"],
 )
 def test_what_cannot_be_refreshed_is_refused_in_a_sentence(
     own: Path, capsys: pytest.CaptureFixture[str], labels: tuple[str, ...], remove: str | None, message: str

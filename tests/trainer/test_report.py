@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 
 from tests.trainer.scored import SIZE, scored
 from trainer.errors import TrainingError
+from trainer.labels.finding_lines import OddLabels
 from trainer.reports import training_plots
 from trainer.reports.error_plots import PEOPLE_LABEL, error_over_time, error_per_point, worst_frames
 from trainer.reports.error_report import error_section
 from trainer.reports.plot_style import png
 from trainer.reports.report_files import plain_json
 from trainer.reports.run_tables import settings_table
-from trainer.reports.training_page import Examples, JudgedTraining, TrainingRun, metrics, write_report
+from trainer.reports.training_page import Examples, JudgedTraining, TrainingRun, metrics, page, write_report
 from trainer.scoring.confidence_map import fit_confidence
 from trainer.scoring.correct_radius import Radii
 from trainer.scoring.floor import Floor
@@ -155,6 +156,30 @@ def test_the_page_is_well_formed_and_needs_no_other_file(tmp_path: Path) -> None
 )
 def test_the_page_says(page_text: str, expected: str) -> None:
     assert expected in page_text
+
+
+def test_the_verdict_stands_before_figures_and_notes_and_many_findings_about_labels_are_folded(tmp_path: Path) -> None:
+    odd = OddLabels(lines=("ears are apart in 3 frames",), each=("ears in frame 1", "ears in frame 2", "ears in frame 3"))
+    written = page(replace(a_run(tmp_path), notes=("half of them are mirrored",), odd_labels=odd))
+    parts = [
+        'class="verdict"',
+        'class="lead"',
+        "half of them are mirrored",
+        "Labels: ears are apart in 3 frames",
+        "<details",
+        "ears in frame 2",
+    ]
+    places = [written.index(part) for part in parts]
+    assert places == sorted(places)
+    assert "3 findings in 1 line; every one" in written
+
+
+def test_few_findings_about_labels_are_not_folded(tmp_path: Path) -> None:
+    odd = OddLabels(lines=("too few", "swapped"), each=("too few", "swapped"))
+    written = page(replace(a_run(tmp_path), odd_labels=odd))
+    assert "Labels: swapped" in written
+    assert "<details" not in written
+    assert metrics(replace(a_run(tmp_path), odd_labels=odd))["odd_labels"] == ["too few", "swapped"]
 
 
 def test_settings_are_shown_in_words_and_those_that_were_not_given_are_said_to_be_so() -> None:

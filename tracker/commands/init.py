@@ -13,7 +13,8 @@ from tracker.commands.options import CONFIG, Commands, add_command
 from tracker.config import Config, load_config
 from tracker.config_values import Name
 from tracker.errors import ConfigError
-from tracker.init.new_config import chosen_first, find_bundle, new_config
+from tracker.init.config_remarks import bundle_remark, camera_remark
+from tracker.init.new_config import chosen_first, find_bundles, new_config
 from tracker.init.service_files import service_folder, service_remarks
 from tracker.parsing.value_fault import first_fault
 
@@ -46,36 +47,50 @@ def add(commands: Commands) -> None:
 
 
 def init(options: argparse.Namespace) -> int:
-    """Write the files and print their paths."""
+    """Write the files, print their paths, and say what was chosen for them."""
     _check_name(options.service or options.name)
     if options.service is not None:
         folder = options.out or Path(f"{options.service}-service")
         files = _write(service_folder(options.config, name=options.service, folder=folder), force=options.force)
-        for remark in service_remarks(options.config):
-            sys.stderr.write(f"tracker init: {remark}\n")
+        _remark(*service_remarks(options.config))
         _tell(files, load_config(folder / f"{options.service}.yaml"), as_json=options.json)
         return 0
     folder = options.config.parent
-    bundle = _bundle(options, folder)
+    bundles = _bundles(options, folder)
     cameras = found_cameras() if options.device is None else []
     if options.camera is not None:
         cameras = chosen_first(cameras, options.camera)
     text = new_config(
-        name=options.name, device=options.device, cameras=cameras, bundle=bundle, folder=folder, records_only=options.no_engine
+        name=options.name,
+        device=options.device,
+        cameras=cameras,
+        bundle=bundles[0] if bundles else None,
+        folder=folder,
+        records_only=options.no_engine,
     )
     files = _write({options.config: text}, force=options.force)
+    _remark(
+        camera_remark(options.device, cameras),
+        bundle_remark(options.bundle, bundles, folder=folder, records_only=options.no_engine),
+    )
     _tell(files, load_config(options.config), as_json=options.json)
     return 0
 
 
-def _bundle(options: argparse.Namespace, folder: Path) -> Bundle | None:
-    """The one that is named, or found where none is and one may be."""
+def _bundles(options: argparse.Namespace, folder: Path) -> list[Bundle]:
+    """The one that is named, or those found where none is and one may be, the one to take first."""
     if options.no_engine:
-        return None
-    bundle = read_bundle(options.bundle) if options.bundle is not None else find_bundle(folder)
-    if bundle is not None:
+        return []
+    bundles = [read_bundle(options.bundle)] if options.bundle is not None else find_bundles(folder)
+    for bundle in bundles[:1]:
         check_task(bundle)
-    return bundle
+    return bundles
+
+
+def _remark(*sentences: str) -> None:
+    """What a person is to know; a program reads the paths or the JSON object on stdout."""
+    for sentence in sentences:
+        sys.stderr.write(f"tracker init: {sentence}\n")
 
 
 def _tell(files: list[Path], config: Config, *, as_json: bool) -> None:

@@ -47,7 +47,10 @@ def replay_recording(options: argparse.Namespace) -> int:
 
 
 def _replay(recording: Path, rules: Rules | None, camera: str | None, has_points: bool | None) -> None:
-    unit = "frames" if recording.is_dir() else "MB"
+    unit, count = "frames" if recording.is_dir() else "MB", 0
     with TaskProgress(Console(file=sys.stderr), f"replaying {recording.name}", unit=unit) as shown:
         for decided in replay_events(recording, rules, camera=camera, progress=shown.reached, has_points=has_points):
             print(json.dumps({"session": decided.session, **asdict(decided.event)}), flush=True)
+            count += 1
+    if not count:
+        sys.stderr.write(f"tracker replay: {recording}: 0 events\n")

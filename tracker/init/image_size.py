@@ -8,7 +8,7 @@ from tracker.cameras.found_camera import FoundCamera
 from tracker.cameras.image_folder import numbered_images, read_image
 from tracker.cameras.video_file import VideoFile
 from tracker.config_cameras import OpenCVCamera
-from tracker.errors import CameraError
+from tracker.errors import CameraError, ConfigError
 from tracker.frame import Image
 
 USUAL_SIZE = (640, 480)  # of the synthetic camera, and what a V4L2 device is asked for where the configuration says nothing
@@ -20,13 +20,16 @@ def image_size(device: str | None, cameras: Sequence[FoundCamera]) -> tuple[int,
     Args:
         device: what the user named: a video file, a folder of images, a device or an address; None takes the first camera.
         cameras: those attached.
+
+    Raises:
+        ConfigError: a video or a folder of which no image can be read.
     """
     if device is None:
         return (cameras[0].size if cameras else None) or USUAL_SIZE
     try:
         image = _first_image(Path(device))
-    except CameraError:
-        return USUAL_SIZE
+    except CameraError as problem:
+        raise ConfigError(f"--device {device}: {str(problem).removeprefix(f'{device}: ')}") from None
     return (image.shape[1], image.shape[0]) if image is not None else USUAL_SIZE
 
 

@@ -67,6 +67,9 @@ def new_config(
         bundle: to track with, or None where there is none yet.
         folder: that the configuration will lie in.
         records_only: there is no network, and none is looked for.
+
+    Raises:
+        ConfigError: the device is not there, or a video or folder of which no image can be read.
     """
     points = bundle.description.point_names if bundle else ("snout",)
     width, height = image_size(device, cameras)
@@ -106,18 +109,19 @@ def chosen_first(cameras: Sequence[FoundCamera], wanted: str) -> list[FoundCamer
     return [*meant, *(camera for camera in cameras if camera is not meant[0])]
 
 
-def find_bundle(folder: Path) -> Bundle | None:
-    """The newest whole bundle of key points in a folder and those below it."""
+def find_bundles(folder: Path) -> list[Bundle]:
+    """The whole bundles of key points in a folder and those below it, the newest first."""
     patterns = ["*/" * depth + DESCRIPTION_FILE for depth in range(_DEEPEST_BUNDLE + 1)]
     found = [path for pattern in patterns for path in folder.glob(pattern)]
+    bundles = []
     for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):
         try:
             bundle = read_bundle(path.parent)
         except BundleError:
             continue
         if bundle.description.task == "keypoints":
-            return bundle
-    return None
+            bundles.append(bundle)
+    return bundles
 
 
 def _named(device: str, folder: Path) -> list[str]:

@@ -12,8 +12,12 @@ from trainer.commands.choices import Commands, add_augmentation, add_command, ad
 from trainer.networks.names import HEADS
 
 if TYPE_CHECKING:
+    from trainer.labels.finding_lines import OddLabels
     from trainer.labels.labelled_frames import LabelledFrames
     from trainer.training.augment import AugmentSettings
+
+
+FINDINGS_FILE = "labels.txt"
 
 
 def add(commands: Commands) -> None:
@@ -27,11 +31,13 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--data", type=Path, required=True, help="labels, as for `trainer fit`")
     add_empty(parser)
-    parser.add_argument("--out", type=Path, help="folder for the picture of the learning-rate range test")
+    parser.add_argument(
+        "--out", type=Path, help="folder for every finding about the labels, and the picture of the learning-rate range test"
+    )
     parser.add_argument(
         "--labels-only",
         action="store_true",
-        help="check the labels and train nothing; of augmentation, only options that are given are said",
+        help="check the labels, say which augmentation they would be trained with, and train nothing",
     )
     parser.add_argument(
         "--permuted", action="store_true", help="also try to memorise the few frames with each other's labels, dealt out at random"
@@ -49,8 +55,8 @@ def diagnose(options: argparse.Namespace) -> int:
     """Print one sentence for each finding; exit status 1 if the network cannot memorise a few frames."""
     from trainer.formats.read_labels import read_settled
     from trainer.labels.checks import check_labels
+    from trainer.labels.finding_lines import odd_labels
     from trainer.labels.network_input import sizes_sentence
-    from trainer.training.augment import AugmentSettings
     from trainer.training.augmentation_choice import augmentation_in_force
     from trainer.whole_files import refuse_unwritable
 
@@ -61,8 +67,7 @@ def diagnose(options: argparse.Namespace) -> int:
     frames = read_settled(options.data, options.empty)
     found = check_labels(frames)
     asked = augment_settings(options)
-    of_training = not options.labels_only or asked != AugmentSettings()
-    augmentation = augmentation_in_force(asked, frames).sentences if of_training else ()
+    augmentation = augmentation_in_force(asked, frames).sentences
     sizes = sizes_sentence(frames)
     answer: dict[str, object] = {
         "frames": len(frames),
@@ -70,7 +75,7 @@ def diagnose(options: argparse.Namespace) -> int:
         "augmentation": augmentation,
         "sizes": sizes,
     }
-    sentences = [one.sentence for one in found] or [f"{len(frames)} labelled frames: nothing odd about the labels"]
+    sentences = _of_labels(odd_labels(found), options.out) or [f"{len(frames)} labelled frames: nothing odd about the labels"]
     sentences += [*augmentation, *([sizes] if sizes else [])]
     passed = True
     if not options.labels_only:
@@ -80,6 +85,18 @@ def diagnose(options: argparse.Namespace) -> int:
         answer |= figures
     print(json.dumps(answer) if options.json else "\n".join(sentences))
     return 0 if passed else 1
+
+
+def _of_labels(odd: "OddLabels", out: Path | None) -> list[str]:
+    """Lines about the labels; where they stand for several findings each, those go into the folder, if one is given."""
+    from trainer.whole_files import replace_files
+
+    if odd.gathered is None:
+        return list(odd.lines)
+    if out is None:
+        return [*odd.lines, f"{odd.gathered}; --json or --out FOLDER gives every one"]
+    replace_files(out, {FINDINGS_FILE: "\n".join([*odd.each, ""]).encode()}, what="what is odd about the labels")
+    return [*odd.lines, f"{odd.gathered}; every one is in {out / FINDINGS_FILE}"]
 
 
 def _by_training(

@@ -30,11 +30,32 @@ class LabelFinding:
         kind: "too few", "rare point", "lopsided", "distance" or "mirrored".
         sentence: what was found and what to do.
         frame: index of the frame it is about, None where it is about the set.
+        image: of that frame.
+        of_pair: the two points it is about, None where it is about other things.
     """
 
     kind: str
     sentence: str
     frame: int | None = None
+    image: ImageRef | None = None
+    of_pair: "OddPair | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OddPair:
+    """What is odd about two points of one frame.
+
+    Attributes:
+        names: of the points, as they stand in a sentence.
+        than: what they are compared with, in words.
+        look: what to look for, in words.
+        length_px: between them; None where it is not their distance that is odd.
+    """
+
+    names: str
+    than: str
+    look: str
+    length_px: float | None = None
 
 
 def check_labels(frames: LabelledFrames) -> list[LabelFinding]:
@@ -92,12 +113,15 @@ def _odd_distances(frames: LabelledFrames) -> Iterator[LabelFinding]:
             names = f"'{frames.point_names[one]}' and '{frames.point_names[other]}'"
             for place, animal, median in _far_outside(length):
                 frame = int(chosen[place])
-                yield LabelFinding(
-                    kind="distance",
-                    sentence=f"{_name(frames.images[frame])}: {names} are {length[place, animal]:.0f} px apart, in half of all frames less "
-                    f"than {median:.0f} px; look whether one of them is misplaced",
-                    frame=frame,
+                pair = OddPair(
+                    names=names,
+                    than=f"in half of all frames less than {median:.0f} px",
+                    look="look whether one of them is misplaced",
+                    length_px=float(length[place, animal]),
                 )
+                image = frames.images[frame]
+                said = f"{image_name(image)}: {names} are {pair.length_px:.0f} px apart, {pair.than}; {pair.look}"
+                yield LabelFinding(kind="distance", sentence=said, frame=frame, image=image, of_pair=pair)
 
 
 def _far_outside(length: NDArray[np.float64]) -> list[tuple[int, int, float]]:
@@ -125,15 +149,23 @@ def _mirrored(frames: LabelledFrames) -> Iterator[LabelFinding]:
         if len(signs) < LEAST_FRAMES:
             continue
         usual = float(np.sign(signs.sum()))
-        if np.mean(signs == usual) < ONE_HANDED:
+        share = float(np.mean(signs == usual))
+        if share < ONE_HANDED:
             continue
+        pair = OddPair(
+            names=f"'{frames.point_names[left]}' and '{frames.point_names[right]}'",
+            than=f"than in {_share_below_all(share)} of the frames",
+            look="look whether they are swapped",
+        )
         for frame in np.flatnonzero((np.sign(side) == -usual).any(axis=1)).tolist():
-            yield LabelFinding(
-                kind="mirrored",
-                sentence=f"{_name(frames.images[frame])}: '{frames.point_names[left]}' and '{frames.point_names[right]}' lie the other way "
-                f"round than in {np.mean(signs == usual):.0%} of the frames; look whether they are swapped",
-                frame=frame,
-            )
+            image = frames.images[frame]
+            said = f"{image_name(image)}: {pair.names} lie the other way round {pair.than}; {pair.look}"
+            yield LabelFinding(kind="mirrored", sentence=said, frame=frame, image=image, of_pair=pair)
+
+
+def _share_below_all(share: float) -> str:
+    """A share in percent that is never rounded to all, since some are otherwise."""
+    return f"{share:.0%}" if share < 0.995 else f"{min(share, 0.999):.1%}"
 
 
 def _side(points: NDArray[np.float64], left: int, right: int, *, single: list[int]) -> NDArray[np.float64]:
@@ -155,5 +187,6 @@ def _farthest(points: NDArray[np.float64], middle: NDArray[Any], *, single: list
     return points[:, :, best]
 
 
-def _name(image: ImageRef) -> str:
+def image_name(image: ImageRef) -> str:
+    """An image as a sentence names it: a file with its folder, or a frame of a video."""
     return f"{image.path.parent.name}/{image.path.name}" if image.frame is None else str(image)

@@ -25,7 +25,7 @@ from trainer.pipeline.train_and_write import ENGINE, train_and_write
 from trainer.pipeline.trained_bundle import TrainedBundle
 from trainer.scoring.compare import Comparison, compare
 from trainer.scoring.correct_radius import Judging
-from trainer.scoring.evaluate import evaluate
+from trainer.scoring.evaluate import evaluate, refuse_other_points
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import floor_of_data
 from trainer.scoring.training_record import empty_as_trained
@@ -69,7 +69,8 @@ def refresh_bundle(
         What was made; None in all but the first of several processes.
 
     Raises:
-        TrainingError: the bundle's run is not there, nothing was added, or the new bundle is worse; the bundle in use stays.
+        TrainingError: the bundle's run is not there, the labels are of other points, nothing was added, or the new bundle is worse;
+            the bundle in use stays.
         LabelError, BundleError: labels or bundle cannot be read.
     """
     in_use, run = read_bundle(bundle), run_folder(bundle)
@@ -78,6 +79,7 @@ def refresh_bundle(
     console.quiet = console.quiet or not processes_here().first
     meaning = empty or empty_as_trained(bundle)
     frames = _fitted_as(in_use, read_and_join(data, meaning))
+    refuse_other_points(in_use, frames, remedy="refresh it with labels of the same point names, or train anew without --refresh")
     division = split_for_comparison(frames, read_record(run), split)
     if not division.added:
         raise TrainingError(f"{bundle}: knows all {len(frames)} frames already; give new labels beside the old")

@@ -13,6 +13,7 @@ from tracker.frame import Image
 from trainer.errors import TrainingError
 from trainer.labels.checks import check_labels
 from trainer.labels.counts import PartCount, count_parts, counts_table, lopsided_parts
+from trainer.labels.finding_lines import OddLabels, odd_labels
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import sizes_in_words
 from trainer.labels.split import explained
@@ -40,6 +41,7 @@ from trainer.training.augmentation_choice import settled
 from trainer.training.datasets import FrameStore
 from trainer.training.fit import FitResult, fit
 from trainer.training.fit_settings import EPOCHS, FitSettings
+from trainer.training.new_learner import refuse_unfit
 from trainer.training.predict import predict_animals
 from trainer.training.processes import processes_here
 from trainer.whole_files import disk_refusals
@@ -55,6 +57,7 @@ def train_and_write(request: BundleRequest, console: Console) -> TrainedBundle |
     Raises:
         TrainingError: training failed, the graph is not the network, or the gate refused.
     """
+    refuse_unfit(request.train, request.settings)  # before what is odd about the labels, below which it would be overlooked
     settings, said = settled(request.settings, request.frames)
     request = replace(request, settings=settings, notes=said)
     _print_labels(request, console)  # a radius of a point that is not there is met here, before the training
@@ -95,7 +98,8 @@ def _print_labels(request: BundleRequest, console: Console) -> None:
     )
     console.print(f"a point counts as right within {request.radii.words} of its label ({request.radii.source})", soft_wrap=True)
     console.print(counts_table(_counts(request)), highlight=False)
-    for sentence in _odd_labels(request):
+    odd = _odd_labels(request)
+    for sentence in [*odd.lines, *([f"{odd.gathered}; the report has every one, `trainer diagnose` too"] if odd.gathered else [])]:
         console.print("[yellow]labels:[/yellow]", Text(sentence), soft_wrap=True)
 
 
@@ -103,12 +107,9 @@ def _counts(request: BundleRequest) -> dict[str, PartCount]:
     return count_parts(request.frames, {"training": request.parts.train, "held out": request.parts.held_out})
 
 
-def _odd_labels(request: BundleRequest) -> list[str]:
-    """What is odd about the labels, a sentence each: said before the training, and kept in its report."""
-    return [
-        *(finding.sentence for finding in check_labels(request.frames)),
-        *lopsided_parts(_counts(request), own_split=request.parts.of_set),
-    ]
+def _odd_labels(request: BundleRequest) -> OddLabels:
+    """What is odd about the labels: said before the training, and kept in its report."""
+    return odd_labels(check_labels(request.frames), *lopsided_parts(_counts(request), own_split=request.parts.of_set))
 
 
 def _some(train: LabelledFrames, result: FitResult) -> list[Image]:
@@ -140,13 +141,15 @@ def _score_and_write(
     empty = empty_confidence(unscored, request.frames, engine=ENGINE)
     judged = judge_training(_training(request, result, empty), train=on_train, held_out=on_held_out)
     training = ScoredTraining(
-        result=result, settings=request.settings, calibration=calibration, floor=request.floor, train=on_train, held_out=on_held_out
+        result=result,
+        settings=request.settings,
+        calibration=calibration,
+        floor=request.floor,
+        train=on_train,
+        held_out=on_held_out,
+        odd_labels=_odd_labels(request),
     )
-    notes = (
-        *request.notes,
-        *([request.replaced] if request.replaced else []),
-        *(f"Labels: {sentence}" for sentence in _odd_labels(request)),
-    )
+    notes = (*request.notes, *([request.replaced] if request.replaced else []))
     report = report_training(request.out, description, training, judged=judged, notes=notes)
     shutil.rmtree(request.run / "unscored", ignore_errors=True)
     return TrainedBundle(

@@ -1,7 +1,7 @@
 """What one training run came to: `report.html` for people, `metrics.json` for programs. Both whole, or as they were before."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from tracker.frame import Image
 from tracker.pages.document import page as page_of
 from tracker.pages.document import text
+from trainer.labels.finding_lines import OddLabels
 from trainer.reports import training_plots
 from trainer.reports.error_plots import error_over_time, error_per_point, worst_frames
 from trainer.reports.error_report import Named, confidence_section, error_section, figure_part, group_section, px, tag_section
 from trainer.reports.machine import machine
 from trainer.reports.report_files import write_report_files
 from trainer.reports.run_tables import seconds_of, settings_table, time_and_machine
-from trainer.reports.verdict_section import fault_section, labels_or_minutes_section, point_section, verdict_box
+from trainer.reports.verdict_section import fault_section, labels_or_minutes_section, odd_labels_section, point_section, verdict_box
 from trainer.scoring.confidence_map import RULE as CONFIDENCE_RULE
 from trainer.scoring.confidence_map import ConfidenceMap
 from trainer.scoring.correct_radius import Radii
@@ -83,7 +84,8 @@ class TrainingRun:
         field_of_view: what of an image the network sees, in one sentence.
         judged: what the run came to, and what to do next.
         examples: None where none were kept.
-        notes: what else is to be said of labels and images, a sentence each.
+        notes: what else is to be said of images and augmentation, a sentence each.
+        odd_labels: what was odd about the labels before anything was trained.
     """
 
     name: str
@@ -100,6 +102,7 @@ class TrainingRun:
     floor: Floor | None = None
     examples: Examples | None = None
     notes: Sequence[str] = ()
+    odd_labels: OddLabels = field(default_factory=OddLabels)
 
     @property
     def shown(self) -> Evaluation:
@@ -132,7 +135,8 @@ def metrics(run: TrainingRun) -> dict[str, Any]:
         "name": run.name,
         "created": run.created,
         "field_of_view": run.field_of_view,
-        "notes": list(run.notes),
+        "notes": [*run.notes, *(f"Labels: {sentence}" for sentence in run.odd_labels.lines)],
+        "odd_labels": list(run.odd_labels.each),
         "held_out": run.held_out.as_json() if run.held_out is not None else None,
         "train": run.train.as_json(),
         "verdict": run.judged.verdict.as_json(),
@@ -153,9 +157,10 @@ def page(run: TrainingRun) -> str:
     """The report as one HTML document."""
     parts = [
         f"<h1>Training report: {text(run.name)}</h1>",
+        verdict_box(run.judged.verdict),
         f'<p class="lead">{text(summary(run))}</p>',
         *(f'<p class="note">{text(note)}</p>' for note in (run.field_of_view, *run.notes)),
-        verdict_box(run.judged.verdict),
+        odd_labels_section(run.odd_labels),
         *_error_parts(run),
         point_section(run.judged.measured, run.shown, run.judged.radii),
         fault_section(run.judged.measured, run.train, run.held_out),

@@ -1,7 +1,7 @@
 """A finished training → its report: settings, learning, errors, what the network looked at."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tracker.bundle_description import Description
 from tracker.frame import Image
+from trainer.labels.finding_lines import OddLabels
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import fields_of_view
 from trainer.networks.map_network import ShowsMaps
@@ -37,6 +38,7 @@ class ScoredTraining:
         floor: the distance between annotators, where known.
         train: the bundle scored on frames learnt from.
         held_out: the same on the frames held out, None where none were.
+        odd_labels: what was odd about the labels before anything was trained.
     """
 
     result: FitResult
@@ -45,6 +47,7 @@ class ScoredTraining:
     floor: Floor | None
     train: Evaluation
     held_out: Evaluation | None
+    odd_labels: OddLabels = field(default_factory=OddLabels)
 
     @property
     def shown(self) -> LabelledFrames:
@@ -81,6 +84,7 @@ def report_training(
         floor=training.floor,
         examples=_examples(result, training.shown),
         notes=notes,
+        odd_labels=training.odd_labels,
     )
     return write_report(out, run)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tracker.pages.document import StrongRow, table, text
+from trainer.labels.finding_lines import OddLabels
 from trainer.reports.error_report import figure_part, number
 from trainer.reports.fault_plots import bias_vectors, exchanged_frames, suspected_labels
 from trainer.scoring.bias import bias_in_words, is_biased
@@ -40,6 +41,15 @@ def labels_or_minutes_section(found: Verdict) -> str:
     """More labels, or a longer training? And of what labels are needed most."""
     needed = f"<p>{prose(found.needs_labels)}</p><pre><code>{text(found.select)}</code></pre>" if found.needs_labels else ""
     return f"<h2>More labels or a longer training?</h2><p>{prose(found.labels_or_minutes)}</p>{needed}"
+
+
+def odd_labels_section(found: OddLabels) -> str:
+    """What was odd about the labels before the training, a line each; where lines stand for several findings, each of those folded."""
+    lines = "".join(f'<p class="note">Labels: {text(sentence)}</p>' for sentence in found.lines)
+    if found.gathered is None:
+        return lines
+    each = "".join(f"<li>{text(sentence)}</li>" for sentence in found.each)
+    return f'{lines}<details class="note"><summary>Labels: {text(found.gathered)}; every one</summary><ul>{each}</ul></details>'
 
 
 def point_section(measured: Measurements, shown: Evaluation, radii: Radii) -> str:

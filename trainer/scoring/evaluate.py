@@ -111,6 +111,20 @@ def _baseline(frames: LabelledFrames, known: LabelledFrames, *, fitted_on: str) 
     return score_baselines_of_sizes(frames.points, train=known.points, fitted_on=fitted_on, **sizes)
 
 
+def refuse_other_points(bundle: Bundle, frames: LabelledFrames, *, remedy: str) -> None:
+    """Refuse labels of other points than the bundle finds; their order may be another.
+
+    Raises:
+        TrainingError: the two name different points; the sentence ends in the remedy, and in how the names differ.
+    """
+    wanted = bundle.description.point_names
+    if set(wanted) != set(frames.point_names) or len(wanted) != len(frames.point_names):
+        raise TrainingError(
+            f"bundle {bundle.folder} finds {', '.join(wanted)}; the labels hold {', '.join(frames.point_names)}: "
+            f"{remedy} ({how_names_differ(frames.point_names, wanted)})"
+        )
+
+
 def match_points(bundle: Bundle, frames: LabelledFrames) -> LabelledFrames:
     """The frames with their key points in the bundle's order.
 
@@ -118,11 +132,7 @@ def match_points(bundle: Bundle, frames: LabelledFrames) -> LabelledFrames:
         TrainingError: the two name different points.
     """
     wanted = bundle.description.point_names
-    if set(wanted) != set(frames.point_names) or len(wanted) != len(frames.point_names):
-        raise TrainingError(
-            f"bundle {bundle.folder} finds {', '.join(wanted)}; the labels hold {', '.join(frames.point_names)}: "
-            f"score it on labels with the same point names ({how_names_differ(frames.point_names, wanted)})"
-        )
+    refuse_other_points(bundle, frames, remedy="score it on labels with the same point names")
     places = [frames.point_names.index(name) for name in wanted]
     return replace(frames, points=frames.points[:, :, places], hidden=frames.hidden[:, :, places], point_names=wanted)
 
