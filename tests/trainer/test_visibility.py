@@ -26,7 +26,7 @@ def coco(folder: Path) -> Path:
 def sleap(folder: Path) -> Path:
     """The same in SLEAP: two points lie somewhere and are marked as not visible, a third was never placed."""
     write_video(folder / "film.mkv", frames=3)
-    tables = [
+    tables: list[list[list[float]]] = [
         [[5, 6, 1, 1], [7, 8, 0, 1]],
         [[3, 4, 0, 1], [np.nan, np.nan, 0, 0]],
         [[5, 6, 1, 1], [7, 8, 1, 1]],
