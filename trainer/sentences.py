@@ -14,3 +14,8 @@ def sentences_to(console: "Console") -> Callable[[str], None]:
         console.print(sentence, soft_wrap=True, highlight=False, markup=False)
 
     return say
+
+
+def frames(count: int) -> str:
+    """A number of frames, in words."""
+    return "1 frame" if count == 1 else f"{count} frames"

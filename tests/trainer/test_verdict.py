@@ -13,8 +13,8 @@ from trainer.labels.checks import FEW_FRAMES, too_few_in_words
 from trainer.scoring.label_faults import Exchange, OtherNames, Suspect
 from trainer.scoring.measurements import EmptyScene, GroupMeasure, Measurements, PointMeasure
 from trainer.scoring.next_commands import NextCommands
-from trainer.scoring.next_step import frames
 from trainer.scoring.verdict import MOST_STEPS, RULES, verdict
+from trainer.sentences import frames
 
 PARSER = PROGRAM.parser()
 PLACE = NextCommands(

@@ -171,7 +171,7 @@ def import_into(options: argparse.Namespace) -> int:
     """Import labels."""
     from trainer.errors import LabelError
     from trainer.formats.import_labels import ImportChoice, import_labels
-    from trainer.scoring.next_step import frames
+    from trainer.sentences import frames
 
     absent = [folder for folder in options.media if not folder.is_dir()]
     if absent:

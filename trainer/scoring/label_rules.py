@@ -9,12 +9,12 @@ from trainer.scoring.next_step import (
     FEWEST_FRAMES,
     NAMES_UNCLEAR,
     NextStep,
-    frames,
     hardly_trained,
     labels_scatter,
     looks_at_images,
     short,
 )
+from trainer.sentences import frames
 
 WORST_FIRST = "w: the label farthest from an answer, then the next"  # on the labelling page
 

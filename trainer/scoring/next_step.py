@@ -9,6 +9,8 @@ from scipy.special import betaincinv  # type: ignore[import-untyped]
 
 from trainer.scoring.loss_curves import STILL_FALLING
 from trainer.scoring.measurements import GroupMeasure, Measurements, PointMeasure
+from trainer.scoring.next_commands import NextCommands
+from trainer.sentences import frames
 
 Kind = Literal[
     "few frames",
@@ -263,11 +265,11 @@ def shown(m: Measurements) -> str:
     )
 
 
+def train_longer(m: Measurements, commands: NextCommands) -> str:
+    """What to do after a training that was short, and how long it takes."""
+    return f"Train longer: {shown(m)}.{commands.time_of_longer(times(m))}"
+
+
 def times(m: Measurements) -> float:
     """How many times as long a training would show enough pictures."""
     return ENOUGH_PICTURES / m.pictures if m.pictures else 2.0
-
-
-def frames(count: int) -> str:
-    """A number of frames, in words."""
-    return "1 frame" if count == 1 else f"{count} frames"

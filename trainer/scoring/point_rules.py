@@ -19,7 +19,6 @@ from trainer.scoring.next_step import (
     NextStep,
     fails_at_border,
     few_held_out,
-    frames,
     good_for_task,
     hardly_trained,
     labels_scatter,
@@ -29,10 +28,11 @@ from trainer.scoring.next_step import (
     over_learnt,
     radius_of,
     short,
-    shown,
     times,
     too_coarse,
+    train_longer,
 )
+from trainer.sentences import frames
 
 
 def rare_point(m: Measurements, commands: NextCommands) -> NextStep | None:
@@ -152,9 +152,7 @@ def _accounted_for(m: Measurements, commands: NextCommands) -> float:
 def _longer_or_look(m: Measurements, commands: NextCommands, *, kind: Kind, why: str, look: str) -> NextStep:
     """What is not found on the frames learnt from either: after a short training a longer one, else what to look at."""
     if m.pictures is not None and short(m):
-        return NextStep(
-            kind="too short", why=why, do=f"Train longer: {shown(m)}.{commands.time_of_longer(times(m))}", command=commands.longer(times(m))
-        )
+        return NextStep(kind="too short", why=why, do=train_longer(m, commands), command=commands.longer(times(m)))
     there = commands.answers_beside_labels(look)
     return NextStep(kind=kind, why=why, do=there.do, command=there.command)
 

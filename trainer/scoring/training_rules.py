@@ -14,7 +14,6 @@ from trainer.scoring.next_step import (
     NextStep,
     falls,
     few_held_out,
-    frames,
     gap,
     good_for_task,
     hardly_moves,
@@ -30,9 +29,11 @@ from trainer.scoring.next_step import (
     shown,
     times,
     too_coarse,
+    train_longer,
     unlearnt,
 )
 from trainer.scoring.point_rules import hidden_by_median
+from trainer.sentences import frames
 
 
 def nothing_held_out(m: Measurements, commands: NextCommands) -> NextStep | None:
@@ -74,17 +75,13 @@ def learnt_nothing(m: Measurements, commands: NextCommands) -> NextStep | None:
         f"position costs {m.baseline_px:.1f} px."
     )
     if short(m):
-        return NextStep(kind="too short", why=why, do=_train_longer(m, commands), command=commands.longer(times(m)))
+        return NextStep(kind="too short", why=why, do=train_longer(m, commands), command=commands.longer(times(m)))
     return NextStep(
         kind="learnt nothing",
         why=why,
         do="Look whether the labels belong to these images, and whether the network can memorise a few.",
         command=commands.diagnose(),
     )
-
-
-def _train_longer(m: Measurements, commands: NextCommands) -> str:
-    return f"Train longer: {shown(m)}.{commands.time_of_longer(times(m))}"
 
 
 def unlike(m: Measurements, commands: NextCommands) -> NextStep | None:
@@ -262,7 +259,7 @@ def not_good_enough(m: Measurements, commands: NextCommands) -> NextStep | None:
         kind="not good enough",
         why=f"Better than chance but not good enough for the task: a mean error of {m.mean_px:.2f} px, where {m.target_px:g} px are asked "
         f"for (always answering the mean position costs {m.baseline_px:.0f} px).",
-        do=_train_longer(m, commands)
+        do=train_longer(m, commands)
         if longer
         else f"Measure how many labels {m.target_px:g} px would need.{commands.time_of_curve(m.learnt)}",
         command=commands.longer(times(m)) if longer else commands.curve(m.target_px),

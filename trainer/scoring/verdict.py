@@ -34,9 +34,9 @@ from trainer.scoring.next_step import (
     UNLIKE_TIMES,
     NextStep,
     few_held_out,
-    frames,
     lines_of,
 )
+from trainer.sentences import frames
 
 MOST_STEPS = 3
 MOST_NEEDY = 3  # points and videos that are named as in need of labels

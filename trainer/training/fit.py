@@ -116,8 +116,6 @@ def fit(
     with disk_refusals(out):
         if group.first:
             _introduce(learner, pretrained, out, frames=len(train), console=console)
-            if settings.accelerator == "cpu" or not torch.cuda.is_available():
-                refuse_hopeless(table_of(learner.network, learner.plan), settings.batch)
             if lighting is not None:
                 write_background(lighting, out)
             if said := oversampling_sentence(train, settings.oversample):
@@ -127,6 +125,7 @@ def fit(
         if last is not None:
             console.print(resuming(last, steps=learner.steps), soft_wrap=True, highlight=False)
         if last is None or torch.load(last, weights_only=True, map_location="cpu")[ABOUT]["stopped"] is None:
+            refuse_hopeless(learner, settings)
             run_by_lightning(learner, stores, settings, checkpoints, resume=last, shown=progress_shown(console))
             console.print("measuring the error of the finished network", highlight=False)
         return _result(out, stores, plan=plan, view=view, lighting=lighting)

@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import default_collate
 
 from trainer.errors import TooLargeError
-from trainer.networks.layer_table import NetworkTable
+from trainer.networks.layer_table import table_of
 from trainer.training.datasets import Draw, FrameStore, TrainingFrames, held_out_loader
 from trainer.training.fit_settings import FitSettings
 from trainer.training.lack_of_memory import batch_refused, held_out_refused
@@ -35,7 +35,7 @@ def memory_refused(learn: Callable[[], None], learner: Learner, frames: Frames, 
         TooLargeError: in place of what torch, NumPy or OpenCV say.
     """
     learnt, held_out = frames
-    device = torch.device("cuda" if settings.accelerator != "cpu" and torch.cuda.is_available() else "cpu")
+    device = _device(settings)
 
     def step(size: int) -> None:
         learner.zero_grad(set_to_none=True)
@@ -59,12 +59,12 @@ def memory_refused(learn: Callable[[], None], learner: Learner, frames: Frames, 
     batch_refused(learn_and_validate, step, settings.batch, what="pictures", otherwise=SMALLER)
 
 
-def refuse_hopeless(table: NetworkTable, batch: int, *, meminfo: Path = Path("/proc/meminfo")) -> None:
+def refuse_hopeless(learner: Learner, settings: FitSettings, *, meminfo: Path = Path("/proc/meminfo")) -> None:
     """Refuse a batch that cannot fit: Linux promises more memory than there is, and ends a process that uses it without a word.
 
     Args:
-        table: of the network that learns; what its layers answer is kept until a step ends.
-        batch: pictures that a step learns from, on this computer's memory.
+        learner: that is to train; what its layers that learn answer is kept until a step ends.
+        settings: of the training; one on a GPU is not refused.
         meminfo: the kernel's file; where there is none, nothing is refused.
 
     Raises:
@@ -72,12 +72,20 @@ def refuse_hopeless(table: NetworkTable, batch: int, *, meminfo: Path = Path("/p
     """
     lines = meminfo.read_text(encoding="ascii", errors="replace").splitlines() if meminfo.exists() else []
     free = next((1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), None)
-    each = BYTES * sum(prod(shape) for layer in table.layers for shape in layer.outputs)
-    if free is None or batch * each <= free:
+    if free is None or _device(settings).type != "cpu":
+        return
+    layers = table_of(learner.network, learner.plan).layers
+    each = BYTES * sum(prod(shape) for layer in layers if layer.trainable for shape in layer.outputs)
+    needed = settings.batch * each
+    if needed <= free:
         return
     most = free // each
     remedy = f"at most {most} can fit: give a smaller --batch" if most else f"not even one fits: {SMALLER}"
     raise TooLargeError(
-        f"the memory does not hold a batch of {batch} pictures: it takes more than {batch * each / 1e9:.1f} GB, and {free / 1e9:.1f} GB "
+        f"the memory does not hold a batch of {settings.batch} pictures: it takes more than {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB "
         f"are free; {remedy}"
     )
+
+
+def _device(settings: FitSettings) -> torch.device:
+    return torch.device("cuda" if settings.accelerator != "cpu" and torch.cuda.is_available() else "cpu")
