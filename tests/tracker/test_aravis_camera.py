@@ -99,15 +99,35 @@ def test_frames_that_nobody_takes_in_time_are_missing_in_the_numbers(camera: Ara
     assert gaps(frames) > len(damaged)
 
 
+def damaged_by(what: str) -> str:
+    return f"{NAME}: a frame arrived damaged ({what}); check cable, port and packet size"
+
+
 def test_a_damaged_frame_is_told_once_and_reading_goes_on(camera: AravisDevice, gige: FakeGige) -> None:
-    first, _ = read(camera, 1)  # a busy machine damages frames before it, which the numbers cannot show
+    camera._stream.set_property("frame-retention", 10_000_000)  # us: a whole frame that follows shows that packets are missing
+    first = read(camera, 2 * BUFFERS)[0][-1:]  # a busy machine damages frames before it, also before the library was told how long to wait
     gige.lose(0.03)
     frames, damaged = read(camera, 100)
     gige.lose(0)
     last, more = read(camera, 2 * BUFFERS)
     assert damaged
-    assert set(damaged) == {f"{NAME}: a frame arrived damaged (missing packets); check cable, port and packet size"}
+    assert set(damaged) == {damaged_by("missing packets")}
     assert gaps(first + frames + last) >= len(damaged) + len(more)
+
+
+def test_a_frame_is_damaged_too_where_the_library_waits_no_longer_for_its_packets(camera: AravisDevice, gige: FakeGige) -> None:
+    camera._stream.set_property("frame-retention", 1)  # us: over before the next frame comes, unless the machine is too busy to look
+    kept = read(camera, 2 * BUFFERS)[0][-1:]
+    gige.lose(0.03)
+    damaged: list[str] = []
+    while damaged_by("packets missing or late") not in damaged and len(kept) < 5000:
+        frames, more = read(camera, 10)
+        kept, damaged = kept + frames, damaged + more
+    gige.lose(0)
+    last, more = read(camera, 2 * BUFFERS)
+    assert damaged_by("packets missing or late") in damaged
+    assert set(damaged) <= {damaged_by("missing packets"), damaged_by("packets missing or late")}
+    assert gaps(kept + last) >= len(damaged) + len(more)
 
 
 def test_pictures_are_stamped_by_the_camera_and_outlive_the_librarys_memory(camera: AravisDevice) -> None:

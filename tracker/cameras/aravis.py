@@ -121,9 +121,9 @@ class AravisDevice:
         self._damaged_id = block_id
         self._refuse_if_gone()
         self._number.pass_over()
-        raise CorruptFrameError(
-            f"{self._where}: a frame arrived damaged ({status.value_nick.replace('-', ' ')}); check cable, port and packet size"
-        )
+        late = status == Aravis.BufferStatus.TIMEOUT  # the library waited no longer for what had not come
+        what = "packets missing or late" if late else status.value_nick.replace("-", " ")
+        raise CorruptFrameError(f"{self._where}: a frame arrived damaged ({what}); check cable, port and packet size")
 
     def _frame(self, buffer: Any, received_ns: int) -> Frame:
         height, width = buffer.get_image_height(), buffer.get_image_width()
