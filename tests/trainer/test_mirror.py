@@ -81,6 +81,9 @@ SKELETONS: dict[str, tuple[tuple[str, ...], tuple[Pair, ...]]] = {
     "abbreviated, Spanish": (("hocico",), (("oreja_izq", "oreja_der"), ("ojo_izq", "ojo_dch"), ("pata_izda", "pata_dcha"))),
     "abbreviated, Portuguese": (("focinho",), (("orelha_esq", "orelha_dir"),)),
     "abbreviated, German": (("Nase",), (("Ohr_li", "Ohr_re"),)),
+    "one letter, French": (("nez",), both("oreille_{}", "patte{}", sides=("G", "D"))),
+    "three letters, French": (("nez",), (("patte_AVG", "patte_AVD"), ("patte_ARG", "patte_ARD"))),
+    "French letters that count, or one alone": ((*(f"moustache_{letter}" for letter in "ABCDEFG"), "pointe_D", "avg", "AVG"), ()),
     "abbreviations without a partner": (("dx", "dir", "der", "re", "VL", "LA"), ()),
     "two letters": ((), both("{}E", "{}A", sides=LETTERS)),
     "two small letters": ((), both("{}e", "{}w", sides=SMALL)),
@@ -195,6 +198,8 @@ def test_the_order_of_the_names_does_not_matter(skeleton: str) -> None:
         (("lsh", "rsh", "nose"), ("lsh", "rsh")),
         (("LE", "Le", "RE", "nose"), ("LE", "Le", "RE")),
         (("LFX", "Rfx", "nose"), ("LFX", "Rfx")),
+        (("patte_G", "patte_D", "nez"), ("patte_G", "patte_D")),
+        (("patte_G", "patte_D", "earl", "earr"), ("patte_G", "patte_D")),
     ],
     ids=[
         "no right",
@@ -217,6 +222,8 @@ def test_the_order_of_the_names_does_not_matter(skeleton: str) -> None:
         "three letters that stand alone",
         "two letters, same name",
         "a code beside a guess",
+        "a French letter that stands alone",
+        "a French letter beside others",
     ],
 )
 def test_a_name_with_a_side_and_no_certain_partner_is_named(names: tuple[str, ...], unpaired: tuple[str, ...]) -> None:

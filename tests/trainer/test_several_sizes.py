@@ -254,13 +254,57 @@ def test_a_bundle_is_made_and_says_what_was_done(trained: tuple[Path, Path]) -> 
         ["compare", "{bundle}", "{bundle}", "--data", "{data}", "--learnt-too", "--report", "{out}", "--threads", "1"],
         ["diagnose", "--data", "{data}", "--labels-only"],
         ["crossval", "--data", "{data}", "--out", "{out}", "--folds", "2", "--epochs", "1", "--batch", "4", "--batches", "1"],
+        [
+            "curve",
+            "--data",
+            "{data}",
+            "--out",
+            "{out}",
+            "--sizes",
+            "4",
+            "8",
+            "--epochs",
+            "1",
+            "--batch",
+            "4",
+            "--batches",
+            "1",
+            "--repeats",
+            "1",
+        ],
+        [
+            "sweep",
+            "--data",
+            "{data}",
+            "--study",
+            "{out}.db",
+            "--out",
+            "{out}",
+            "--trials",
+            "1",
+            "--confirm",
+            "0",
+            "--epochs",
+            "1",
+            "--batch",
+            "4",
+            "--batches",
+            "1",
+        ],
         ["compile", "{bundle}", "--precision", "fp16", "--in-graph", "--data", "{data}", "--threads", "1", "--out", "{out}"],
     ],
-    ids=["evaluate", "compare", "diagnose", "crossval", "compile"],
+    ids=["evaluate", "compare", "diagnose", "crossval", "curve", "sweep", "compile"],
 )
-def test_every_command_that_reads_labels_takes_them(command: list[str], trained: tuple[Path, Path], tmp_path: Path) -> None:
+def test_every_command_that_reads_labels_takes_them_and_its_report_says_so(
+    command: list[str], trained: tuple[Path, Path], tmp_path: Path
+) -> None:
     data, bundle = trained
     assert main([part.format(data=data, bundle=bundle, out=tmp_path / "out") for part in command]) == 0
+    report = tmp_path / "out" / "report.html"
+    if command[0] in ("compare", "crossval", "curve", "sweep"):
+        assert "20 of 128x96, 10 of 256x192" in report.read_text()
+    if command[0] != "compile" and command[0] != "diagnose":
+        assert "Errors are in each image&#x27;s own pixels." in report.read_text()
 
 
 def test_evaluating_says_what_is_seen_of_each_size(trained: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:

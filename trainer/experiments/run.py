@@ -64,6 +64,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         epochs: held-out error and loss of each.
         stopped: by what.
         predictions: file beside this one.
+        images: how large the labelled ones are, in words; empty in runs of earlier versions.
     """
 
     schema: Literal[1]
@@ -88,6 +89,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     parameters: int
     machine: dict[str, str]
     predictions: str
+    images: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

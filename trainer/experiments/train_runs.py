@@ -21,6 +21,7 @@ from trainer.experiments.run import PREDICTIONS_FILE, RUNS, Predictions, Run, Ru
 from trainer.experiments.run_plan import PlannedRun
 from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.network_input import images_in_words
 from trainer.reports.machine import machine
 from trainer.scoring.assignment import in_order_of_labels
 from trainer.scoring.metrics import point_errors
@@ -155,6 +156,7 @@ def _run(labels: Labels, planned: PlannedRun, result: FitResult, scores: dict[st
         parameters=sum(parameter.numel() for parameter in result.network.parameters()),
         machine=machine(planned.settings.accelerator),
         predictions=PREDICTIONS_FILE,
+        images=images_in_words(labels.frames),
     )
 
 

@@ -88,6 +88,13 @@ def sizes_in_words(frames: LabelledFrames) -> str:
     return ", ".join(f"{count} of {width}x{height}" for (height, width), count in Counter(frames.sizes).most_common())
 
 
+def images_in_words(frames: LabelledFrames) -> str:
+    """The same, and for images of several sizes what is done with them and in whose pixels their errors are."""
+    if not frames.sizes:
+        return sizes_in_words(frames)
+    return f"{sizes_in_words(frames)}, each fitted to {frames.size[1]}x{frames.size[0]}. {OWN_PIXELS}"
+
+
 def sizes_sentence(frames: LabelledFrames) -> str | None:
     """What is done with images of several sizes; None where they have one."""
     if not frames.sizes:

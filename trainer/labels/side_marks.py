@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 Level = Literal["word", "letter", "known", "guess"]
+Company = Literal["first letter", "last letter", "French letter"]
 LEVELS: tuple[Level, ...] = ("word", "letter", "known", "guess")  # from the surest on
 
 # what stands for left, and what for right in its place
-_SINGLE = (("left", ("right",)), ("l", ("r",)))
+_SINGLE = (("left", ("right",)), ("l", ("r",)), ("g", ("d",)))
 # English, German, Italian, Spanish, Portuguese
 _SHORT = (
     ("lt", ("rt",)),
@@ -63,6 +64,7 @@ _PART = re.compile(rf"(?:[fhbm]|fore|hind|front|back|mid|middle)?(?:{_PARTS})s?"
 _CODE = re.compile(r"[lr][fhmblr]|[fhmbtv][lr]")
 _SHORT_CODE = re.compile(rf"{_CODE.pattern}|[lr][va]")
 _UNSURE_IN_CODE = frozenset("va")
+_FRENCH_CODE = re.compile(r"a[vr][gd]")  # "avant" or "arrière", then "gauche" or "droite"
 _TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _LONGEST_CODE = 3
 
@@ -79,7 +81,7 @@ class Mark:
         level: how sure it is: a `word`, a `letter` or code of its own, a letter run together with a `known` part of a body,
             or one run together with anything, a `guess`.
         sure: it is a side even if no partner can be found.
-        first: of a letter run together with others: whether it is the first one; None of all else.
+        company: what several names must have in common where it is a guess; None of what is a side or not by itself.
     """
 
     start: int
@@ -88,7 +90,7 @@ class Mark:
     left: bool
     level: Level
     sure: bool
-    first: bool | None = None
+    company: Company | None = None
 
 
 def plain(name: str) -> str:
@@ -120,6 +122,12 @@ def _of_token(token: str, start: int) -> Iterator[Mark]:
     if low in ("l", "r"):
         yield _mark(low, start, level="letter", sure=True)
         return
+    if low in ("g", "d"):  # French, if several names have them; else a letter like others
+        yield _mark(low, start, level="guess", sure=False, company="French letter")
+        return
+    if _FRENCH_CODE.fullmatch(low):
+        yield _mark(low[-1], start + 2, level="letter", sure=False)
+        return
     if low in _ABBREVIATIONS:
         yield _mark(low, start, level="letter", sure=False)
     if _is_code(token):
@@ -139,7 +147,7 @@ def _of_code(low: str, start: int) -> Iterator[Mark]:
     """Of "LH" the L, of "FR" the R; of "RL" either, since its R may be the rear."""
     sure = len(low) < _LONGEST_CODE and not _UNSURE_IN_CODE & set(low)
     for place in (place for place in (0, 1) if low[place] in "lr"):
-        yield _mark(low[place], start + place, level="letter", sure=sure, first=place == 0)
+        yield _mark(low[place], start + place, level="letter", sure=sure, company=_end(place))
 
 
 def _run_together(low: str, start: int) -> Iterator[Mark]:
@@ -161,8 +169,12 @@ def _run_together(low: str, start: int) -> Iterator[Mark]:
 
 
 def _letter(low: str, place: int, start: int, *, known: bool, sure: bool) -> Mark:
-    return _mark(low[place], start + place, level="known" if known else "guess", sure=sure, first=place == 0)
+    return _mark(low[place], start + place, level="known" if known else "guess", sure=sure, company=_end(place))
 
 
-def _mark(low: str, start: int, *, level: Level, sure: bool, first: bool | None = None) -> Mark:
-    return Mark(start=start, end=start + len(low), others=_OTHERS[low], left=low in _OF_LEFT, level=level, sure=sure, first=first)
+def _end(place: int) -> Company:
+    return "first letter" if place == 0 else "last letter"
+
+
+def _mark(low: str, start: int, *, level: Level, sure: bool, company: Company | None = None) -> Mark:
+    return Mark(start=start, end=start + len(low), others=_OTHERS[low], left=low in _OF_LEFT, level=level, sure=sure, company=company)

@@ -19,6 +19,7 @@ from trainer.errors import TrainingError
 from trainer.formats.empty_cells import Empty
 from trainer.formats.read_labels import read_settled
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.network_input import OWN_PIXELS, sizes_in_words
 from trainer.labels.time_order import time_is_known
 from trainer.reports.error_plots import PEOPLE, PEOPLE_LABEL, contact_sheet
 from trainer.reports.error_report import figure_part, number
@@ -117,6 +118,8 @@ def page(found: Comparison, *, created: str) -> str:
         f"{found.overall.block} consecutive frames, because neighbouring frames are alike; p from Wilcoxon's signed-rank test, for key "
         "points adjusted for their number (Holm). A difference is claimed only where the interval leaves out 0 and p is below 0.05."
     )
+    if found.evaluations[0].frames.sizes:
+        how += f" The images have several sizes: {sizes_in_words(found.evaluations[0].frames)}. {OWN_PIXELS}"
     if found.floor is not None:
         how += f" Annotators are {found.floor.mean_px:.2f} px apart ({found.floor.source}): these labels do not measure smaller errors."
     places = _most_different(found)
