@@ -20,7 +20,7 @@ import yaml
 from tracker.__main__ import main
 from tracker.client import Client
 from tracker.config import load_config
-from tracker.messages import Message, PoseMessage
+from tracker.messages import Message, PoseMessage, Problem, StatusMessage
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 300.0
@@ -119,6 +119,19 @@ def wait_for(client: Client, wanted: Callable[[Message], bool]) -> Message:
         if message is not None and wanted(message):
             return message
     raise AssertionError("what was waited for did not come")
+
+
+def wait_for_problem(client: Client, cause: str) -> tuple[StatusMessage, Problem]:
+    """A status that tells a problem of this cause, and the problem; a busy machine has others too."""
+    status = wait_for(client, lambda message: isinstance(message, StatusMessage) and cause in causes(message))
+    assert isinstance(status, StatusMessage)
+    (problem,) = (one for one in status.problems if one.cause == cause)
+    return status, problem
+
+
+def causes(status: StatusMessage) -> list[str]:
+    """Of its problems."""
+    return [problem.cause for problem in status.problems]
 
 
 def stream(folder: Path) -> Client:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.conftest import BundleMaker
-from tests.tracker.daemon import write_config
+from tests.tracker.daemon import causes, write_config
 from tests.tracker.rig import DEADLINE_S, HEIGHT, WIDTH, Rig, rig
 from tests.tracker.small_classifier import write_classifier
 from tests.tracker.test_setup import HALF_MM_A_PIXEL
@@ -214,14 +214,13 @@ def test_a_wrong_file_is_a_problem_until_a_reload_succeeds(commanded: Commanded,
     path.write_text(right.replace("name: top", "name: [[["))
     with pytest.raises(ConfigError):
         commanded.reload()
-    told = commanded.rig.wait_for(StatusMessage, lambda status: bool(status.problems))
-    (problem,) = told.problems
-    assert problem.cause == "reload"
+    told = commanded.rig.wait_for(StatusMessage, lambda status: "reload" in causes(status))
+    (problem,) = (one for one in told.problems if one.cause == "reload")
     assert problem.sentence.endswith("the rules in use stay")
     assert 0 < problem.since_ns <= time.monotonic_ns()
     path.write_text(right)
     commanded.reload()
-    assert commanded.rig.wait_for(StatusMessage, lambda status: status.setup == 2 and not status.problems)
+    assert commanded.rig.wait_for(StatusMessage, lambda status: status.setup == 2 and "reload" not in causes(status))
 
 
 def test_signals_that_come_while_something_is_under_way_are_one_reload_after_it(commanded: Commanded, path: Path) -> None:

@@ -275,7 +275,7 @@ def test_output_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
 @pytest.mark.parametrize("asked", [[], ["nothing"], ["KNOWN", "--nothing"]], ids=["no command", "no such command", "no such option"])
 def test_a_command_line_that_is_wrong_is_one_sentence_and_status_2(program: str, known: str, asked: list[str]) -> None:
     command = [sys.executable, "-m", program, *(known if word == "KNOWN" else word for word in asked)]
-    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=800, check=False)
     assert (answer.returncode, answer.stdout) == (2, "")
     assert answer.stderr.startswith(program)
     assert answer.stderr.count("\n") == 1

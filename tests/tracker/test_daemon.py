@@ -17,7 +17,20 @@ import pytest
 import zmq
 
 from tests.conftest import BundleMaker
-from tests.tracker.daemon import DEADLINE_S, ROOT, SPOTS, Daemon, endless, is_pose, stream, synthetic, wait_for, write_config, write_images
+from tests.tracker.daemon import (
+    DEADLINE_S,
+    ROOT,
+    SPOTS,
+    Daemon,
+    endless,
+    is_pose,
+    stream,
+    synthetic,
+    wait_for,
+    wait_for_problem,
+    write_config,
+    write_images,
+)
 from tracker.client import Client
 from tracker.messages import PoseMessage, StatusMessage
 
@@ -193,9 +206,7 @@ def test_whatever_the_control_socket_is_sent_the_daemon_answers_and_lives(tmp_pa
         for wrong in ("a: !include b\n", "when: 2024-13-45\n", "[" * 60_000, "\x00"):
             config.write_text(right + wrong)
             daemon.process.send_signal(signal.SIGHUP)
-            told = wait_for(client, lambda message: isinstance(message, StatusMessage) and bool(message.problems))
-            assert isinstance(told, StatusMessage)
-            assert told.problems[0].cause == "reload"
+            wait_for_problem(client, "reload")
             config.write_text(right)
             assert daemon.ask("reload").returncode == 0
         assert daemon.ask("status").returncode == 0

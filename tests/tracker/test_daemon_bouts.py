@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import BundleMaker
-from tests.tracker.daemon import Daemon, endless, is_pose, stream, synthetic, wait_for, write_config
-from tracker.messages import EventMessage, StatusMessage
+from tests.tracker.daemon import Daemon, endless, is_pose, stream, synthetic, wait_for, wait_for_problem, write_config
+from tracker.messages import EventMessage
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +48,7 @@ def test_sighup_takes_new_rules_and_keeps_the_old_ones_when_the_file_is_wrong(tm
         assert ended.state == "off", "rules that are replaced end what they had begun"
         config.write_text(config.read_text().replace("radius: 2000", "radius: -1"))
         daemon.process.send_signal(signal.SIGHUP)
-        status = wait_for(client, lambda message: isinstance(message, StatusMessage) and bool(message.problems))
-        assert isinstance(status, StatusMessage)
-        (problem,) = status.problems
-        assert problem.cause == "reload"
+        status, problem = wait_for_problem(client, "reload")
         assert "radius is -1" in problem.sentence
         assert [zone["name"] for zone in status.zones] == ["all"]
         wait_for(client, is_pose)
