@@ -31,12 +31,32 @@ def around(image: NDArray[np.uint8], point: NDArray[np.float64]) -> NDArray[np.u
     return np.pad(image, 20)[y - 20 : y + 21, x - 20 : x + 21]
 
 
+def is_whole(point: NDArray[np.float64]) -> bool:
+    """Whether the larger disc is not cut by the edge."""
+    return bool((point > 15).all() and (point < np.array([320, 240]) - 16).all())
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_a_point_stays_on_what_it_marks(seed: int) -> None:
     image, points = scene()
-    changed, moved = augment(image, points, settings=CALM, swap=(0, 1), rng=np.random.default_rng(seed))
+    made = (augment(image, points, settings=CALM, swap=(0, 1), rng=np.random.default_rng([seed, number])) for number in range(100))
+    changed, moved = next((changed, moved) for changed, moved in made if is_whole(moved[0]))
     disc = around(changed, moved[0])
     assert np.abs(middle(disc, 240, 255) - 20 - (moved[0] - np.round(moved[0]))).max() < 0.7  # px: a disc's middle is at its mark
+
+
+def test_an_animal_is_as_large_at_the_edge_as_anywhere() -> None:
+    """Were only enlarged ones put there, what the edge cuts would be taken for larger than it is, and its points put outwards."""
+    image = np.zeros((92, 100), np.uint8)
+    placed = AugmentSettings(in_place=0, light=0, blur=0, noise=0, occlusion=0, empty=0, pairs=())
+    lengths, nearest = [], []
+    for seed in range(3000):
+        _, moved = augment(image, np.array([[28.0, 46.0], [72.0, 46.0]]), settings=placed, swap=(0, 1), rng=np.random.default_rng(seed))
+        lengths.append(np.linalg.norm(moved[1] - moved[0]))
+        nearest.append(min(moved.min(), (np.array([99.0, 91.0]) - moved).min()))
+    at_edge = (np.array(nearest) > -4) & (np.array(nearest) < 4)
+    assert at_edge.sum() > 200
+    assert np.mean(np.array(lengths)[at_edge]) == pytest.approx(np.mean(lengths), rel=0.03)
 
 
 def test_left_and_right_change_places_in_a_mirrored_image() -> None:

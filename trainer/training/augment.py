@@ -97,10 +97,21 @@ def _affine(
         target = (np.array([width - 1 - centre[0], centre[1]]) if mirror else centre) + rng.uniform(-20, 20, 2)
         linear = flip
     else:
-        edge = min(EDGE_PX, height / 4, width / 4)
-        target = np.array([rng.uniform(edge, width - edge), rng.uniform(edge, height - edge)])
+        share = rng.random(2)
         linear = _linear(settings, rng) @ flip
+        edge = _edge(_inside(points, width, height) - centre, linear, width, height)
+        target = edge + share * (np.array([width, height]) - 2 * edge)
     return np.column_stack([linear, target - linear @ centre])
+
+
+def _edge(seen: NDArray[np.float64], linear: NDArray[np.float64], width: int, height: int) -> float:
+    """How near the frame's edge the middle is put of an animal whose points (m, 2) are seen at these places from it.
+
+    In proportion to the animal as it is drawn: were it the same for every size, only enlarged ones would reach the edge, and what is cut
+    there would be taken for larger than it is.
+    """
+    reach = float(np.abs(seen @ linear.T).max()) if len(seen) else 2.0 * EDGE_PX
+    return min(EDGE_PX, height / 4, width / 4, reach / 2)
 
 
 def _linear(settings: AugmentSettings, rng: np.random.Generator) -> NDArray[np.float64]:
