@@ -22,6 +22,7 @@ from tests.tracker.daemon import (
     ROOT,
     SPOTS,
     Daemon,
+    causes,
     endless,
     is_pose,
     stream,
@@ -209,6 +210,7 @@ def test_whatever_the_control_socket_is_sent_the_daemon_answers_and_lives(tmp_pa
             wait_for_problem(client, "reload")
             config.write_text(right)
             assert daemon.ask("reload").returncode == 0
+            wait_for(client, lambda message: isinstance(message, StatusMessage) and "reload" not in causes(message))
         assert daemon.ask("status").returncode == 0
         wait_for(client, is_pose)
 

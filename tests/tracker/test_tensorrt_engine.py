@@ -140,7 +140,7 @@ def test_an_engine_is_built_once_and_then_taken_from_the_cache(world: StandIn, t
 
     assert world.built == 1
     built = [sentence for sentence in said if re.fullmatch(r"built the tensorrt 8.6.0 engine on Stand-in GPU in \d+ s", sentence)]
-    assert len(built) == 1
+    assert built == [sentence for sentence in said if not sentence.endswith(" so far")][1:2]  # a busy machine tells of its progress
 
 
 def test_a_driver_without_graphs_is_said_and_the_engine_runs_on(world: StandIn, tmp_path: Path) -> None:

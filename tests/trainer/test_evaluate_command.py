@@ -119,9 +119,8 @@ def test_images_unlike_the_training_are_warned_of_and_those_of_the_same_rig_are_
     same, night = other_set_up(tmp_path / "same", first=500, darker=1.0), other_set_up(tmp_path / "night", first=500, darker=0.2)
     found = run(capsys, "evaluate", str(bundle), "--data", str(same), str(night))
     assert [one["unlike_training"] is None for one in found["sets"]] == [True, False]
-    assert len(found["warnings"]) == 1
-    assert "night" in found["warnings"][0] or "CollectedData" in found["warnings"][0]
-    assert "their mean grey level is" in found["warnings"][0]
+    (warning,) = (one for one in found["warnings"] if "their mean grey level is" in one)  # so short a training may exchange the ends
+    assert "night" in warning or "CollectedData" in warning
     main(["evaluate", str(bundle), "--data", str(night), "--threads", "1", "--report", str(tmp_path / "report")])
     assert "train on with `trainer fit --refresh`." in capsys.readouterr().out
     page = (tmp_path / "report" / "report.html").read_text()

@@ -14,7 +14,7 @@ import pytest
 from onnx import TensorProto
 
 from tests.trainer.learnable import GREY, SIZE, draw, labelled
-from tests.trainer.test_refresh import QUICK, project
+from tests.trainer.test_refresh import LONGER, QUICK, project
 from tracker.bundle import read_bundle
 from tracker.engines.openvino.runtime import core
 from tracker.frame import Image
@@ -137,7 +137,7 @@ def test_a_bundle_has_background_and_contrast_and_so_has_its_refresh(tmp_path: P
     picture = tmp_path / "arena.png"
     cv2.imwrite(str(picture), np.full(SIZE, 90, np.uint8))
     asked = ["--background", str(picture), "--contrast", "local"]
-    assert main(["fit", "--data", str(data), "--out", str(tmp_path / "mine"), *QUICK, *asked, "--json"]) == 0
+    assert main(["fit", "--data", str(data), "--out", str(tmp_path / "mine"), *QUICK, *LONGER, *asked, "--json"]) == 0
     capsys.readouterr()
     picture.unlink()
     bundle, run = read_bundle(tmp_path / "mine"), tmp_path / "mine.run"

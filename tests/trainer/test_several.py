@@ -24,7 +24,7 @@ SHAPE = FrameShape(height=SIZE[0], width=SIZE[1], channels=1)
 CROP = CropPlan(height=96, width=96, shrink=1, pool=2)
 LATER_THAN_TENSORRT_8_6 = {"Mod", "GridSample", "ScatterND", "NonZero", "If", "Loop", "OneHot", "NonMaxSuppression"}
 QUICK = FitSettings(
-    head="several", epochs=2, batch=8, batches=40, workers=0, accelerator="cpu", precision="32", averaging=0.9, learning_rate=5e-3
+    head="several", epochs=2, batch=8, batches=70, workers=0, accelerator="cpu", precision="32", averaging=0.9, learning_rate=5e-3
 )
 
 

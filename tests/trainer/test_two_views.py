@@ -100,6 +100,25 @@ def test_one_view_is_not_taken_for_two(points: NDArray[np.float64], names: tuple
     assert two_views(frames(points, names)) is None
 
 
+@pytest.mark.parametrize("sides", [("left", "right"), ("gauche", "droite"), ("G", "D"), ("links", "rechts"), ("izq", "der"), ("sx", "dx")])
+def test_an_animal_that_always_heads_one_way_is_one_view_of_its_two_sides(sides: tuple[str, str]) -> None:
+    rng = np.random.default_rng(0)
+    left = np.array([[120.0, 60], [110, 100], [115, 140]]) + rng.normal(0, 3, (COUNT, 3, 2))
+    points = np.concatenate([left, [320.0, 0] + left * [-1.0, 1]], axis=1)
+    assert (
+        two_views(frames(points, tuple(f"{part}_{side}" for side in ("top", "bot") for part in ("oreille", "patte", "main")))) is not None
+    )
+    assert two_views(frames(points, tuple(f"{part}_{side}" for side in sides for part in ("oreille", "patte", "main")))) is None
+
+
+def test_a_views_letter_is_cut_out_of_a_name_where_it_is_a_word() -> None:
+    direct = walking()
+    both = np.concatenate([direct, in_mirror(direct, axis=1, at=150.0)], axis=1)
+    found = two_views(frames(both, (*(f"tail{name}_a" for name in MOUSE), *(f"tail{name}_b" for name in MOUSE))))
+    assert found is not None
+    assert found.stems == tuple(f"tail{name}" for name in MOUSE)
+
+
 def test_names_of_two_views_without_two_places_are_not_enough() -> None:
     direct = turning()
     names = (*(f"{name}_top" for name in MOUSE), *(f"{name}_bot" for name in MOUSE))

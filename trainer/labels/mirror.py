@@ -7,14 +7,13 @@ from itertools import combinations
 
 from trainer.errors import LabelError
 from trainer.labels.misnamed import did_you_mean
-from trainer.labels.side_marks import LEVELS, Company, Level, Mark, marks_of, plain, without_digits
+from trainer.labels.side_marks import LEVELS, Level, Mark, marks_of, plain, without_digits
 
 Pairs = tuple[tuple[str, str], ...]
 
-# a first or last letter run together with anything ("LSHO", "RSHO"; "LE", "RE") is a side only where so many pairs have theirs at this end,
-# and French "G" and "D" only where so many pairs have them
+# a first or last letter run together with anything ("LSHO", "RSHO"; "LE", "RE") is a side only where so many pairs have theirs at this end
 COMPANY = 2
-_NEIGHBOURS = {"l": "km", "r": "qs", "g": "fh", "d": "ce"}  # in the alphabet
+_SERIES = {"g": "fh", "d": "ce"}  # beside one of these, the letter counts
 SUBSETS = 4  # marks of a name beyond these are not tried one by one
 
 
@@ -163,7 +162,9 @@ class _Names:
         if mark.end - mark.start != 1 or mark.level not in ("letter", "guess"):
             return False
         before, letter, after = plain(name)[: mark.start], plain(name)[mark.start], plain(name)[mark.end :]
-        neighbours = "kmqs" if mark.level == "guess" and letter in "lr" else _NEIGHBOURS[letter]
+        if letter in _SERIES:
+            return any(f"{before}{neighbour}{after}" in self._by_plain for neighbour in _SERIES[letter])
+        neighbours = "kmqs" if mark.level == "guess" else {"l": "km", "r": "qs"}[letter]
         return all(f"{before}{neighbour}{after}" in self._by_plain for neighbour in neighbours)
 
     def is_initial(self, name: str) -> bool:
@@ -210,15 +211,15 @@ def _turned(name: str, marks: Sequence[Mark]) -> Iterator[str]:
 
 def _alone(mutual: Mapping[str, str], found: Mapping[str, _Candidates]) -> set[str]:
     """Names that are paired by a guess, without enough company: "lcoxa" and "rcoxa" may be sides or not."""
-    found_in = Counter(one for name in mutual for one in _companies(found[name]))
+    ends = Counter(end for name in mutual for end in _ends(found[name]))
     guessed = [name for name in mutual if found[name].level == "guess"]
-    alone = {name for name in guessed if all(found_in[one] < 2 * COMPANY for one in _companies(found[name]))}
+    alone = {name for name in guessed if all(ends[end] < 2 * COMPANY for end in _ends(found[name]))}
     return alone | {mutual[name] for name in alone}
 
 
-def _companies(candidates: _Candidates) -> set[Company]:
+def _ends(candidates: _Candidates) -> set[bool]:
     """At which ends of a word letters run together with it tell its side; a lab that writes "L_ear" hardly means a side by "led"."""
-    return {mark.company for mark in candidates.marks_of_only if mark.company is not None}
+    return {mark.first for mark in candidates.marks_of_only if mark.first is not None}
 
 
 def _is_sided(name: str, marks: Sequence[Mark], *, known: _Names) -> bool:

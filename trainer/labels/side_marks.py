@@ -1,12 +1,12 @@
 """Where a key point's name may speak of left or right: words, single letters, codes of a limb, and letters run together with a word."""
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 Level = Literal["word", "letter", "known", "guess"]
-Company = Literal["first letter", "last letter", "French letter"]
 LEVELS: tuple[Level, ...] = ("word", "letter", "known", "guess")  # from the surest on
 
 # what stands for left, and what for right in its place
@@ -64,7 +64,12 @@ _PART = re.compile(rf"(?:[fhbm]|fore|hind|front|back|mid|middle)?(?:{_PARTS})s?"
 _CODE = re.compile(r"[lr][fhmblr]|[fhmbtv][lr]")
 _SHORT_CODE = re.compile(rf"{_CODE.pattern}|[lr][va]")
 _UNSURE_IN_CODE = frozenset("va")
-_FRENCH_CODE = re.compile(r"a[vr][gd]")  # "avant" or "arrière", then "gauche" or "droite"
+# French "G" and "D", and "AVG", "ARD" with "avant" and "arrière": sides of these parts alone, for else they are letters like others
+_FRENCH_PART = re.compile(
+    r"(?:aile|antenne|bras|cheville|coude|doigt|epaule|genou|hanche|jambe|joue|main|moustache|nageoire|narine|oeil|oreille|patte|pied|poignet|"
+    r"sourcil|vibrisse|yeux)s?(?:av(?:ant)?|ar(?:riere)?)?"
+)
+_FRENCH_CODE = re.compile(r"a[vr][gd]")
 _TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _LONGEST_CODE = 3
 
@@ -81,7 +86,7 @@ class Mark:
         level: how sure it is: a `word`, a `letter` or code of its own, a letter run together with a `known` part of a body,
             or one run together with anything, a `guess`.
         sure: it is a side even if no partner can be found.
-        company: what several names must have in common where it is a guess; None of what is a side or not by itself.
+        first: of a letter run together with others: whether it is the first one; None of all else.
     """
 
     start: int
@@ -90,7 +95,7 @@ class Mark:
     left: bool
     level: Level
     sure: bool
-    company: Company | None = None
+    first: bool | None = None
 
 
 def plain(name: str) -> str:
@@ -106,10 +111,25 @@ def without_digits(name: str) -> str:
 def marks_of(name: str) -> tuple[Mark, ...]:
     """All that may be a side, in any level."""
     ascii_only = "".join(letter if letter.isascii() else ("X" if letter.isupper() else "x") if letter.isalpha() else "_" for letter in name)
-    return tuple(mark for found in _TOKEN.finditer(ascii_only) for mark in _of_token(found[0], found.start()))
+    french = _is_french(name)
+    return tuple(mark for found in _TOKEN.finditer(ascii_only) for mark in _of_token(found[0], found.start(), french=french))
 
 
-def _of_token(token: str, start: int) -> Iterator[Mark]:
+def are_sides(one: str, other: str) -> bool:
+    """Whether two words, in small letters, stand for left and right: "left" and "right", "links" and "rechts", "g" and "d"."""
+    sure = (mark for mark in marks_of(one) if mark.level in ("word", "letter"))
+    turned = (f"{one[: mark.start]}{side}{one[mark.end :]}" for mark in sure for side in mark.others)
+    return other in _OTHERS.get(one, ()) or other in turned
+
+
+def _is_french(name: str) -> bool:
+    """Whether a word of it is a part of a body in French."""
+    bare = unicodedata.normalize("NFKD", name.replace("œ", "oe").replace("Œ", "Oe"))
+    words = _TOKEN.findall("".join(letter for letter in bare if not unicodedata.combining(letter)))
+    return any(_FRENCH_PART.fullmatch(word.lower()) for word in words)
+
+
+def _of_token(token: str, start: int, *, french: bool) -> Iterator[Mark]:
     low = token.lower()
     spared = [found.span() for found in _WITHOUT_SIDE.finditer(low)]
     words = [found for found in re.finditer("left|right", low) if not any(a <= found.start() < b for a, b in spared)]
@@ -122,11 +142,8 @@ def _of_token(token: str, start: int) -> Iterator[Mark]:
     if low in ("l", "r"):
         yield _mark(low, start, level="letter", sure=True)
         return
-    if low in ("g", "d"):  # French, if several names have them; else a letter like others
-        yield _mark(low, start, level="guess", sure=False, company="French letter")
-        return
-    if _FRENCH_CODE.fullmatch(low):
-        yield _mark(low[-1], start + 2, level="letter", sure=False)
+    if french and (low in ("g", "d") or _FRENCH_CODE.fullmatch(low)):
+        yield _mark(low[-1], start + len(low) - 1, level="letter", sure=False)
         return
     if low in _ABBREVIATIONS:
         yield _mark(low, start, level="letter", sure=False)
@@ -147,7 +164,7 @@ def _of_code(low: str, start: int) -> Iterator[Mark]:
     """Of "LH" the L, of "FR" the R; of "RL" either, since its R may be the rear."""
     sure = len(low) < _LONGEST_CODE and not _UNSURE_IN_CODE & set(low)
     for place in (place for place in (0, 1) if low[place] in "lr"):
-        yield _mark(low[place], start + place, level="letter", sure=sure, company=_end(place))
+        yield _mark(low[place], start + place, level="letter", sure=sure, first=place == 0)
 
 
 def _run_together(low: str, start: int) -> Iterator[Mark]:
@@ -169,12 +186,8 @@ def _run_together(low: str, start: int) -> Iterator[Mark]:
 
 
 def _letter(low: str, place: int, start: int, *, known: bool, sure: bool) -> Mark:
-    return _mark(low[place], start + place, level="known" if known else "guess", sure=sure, company=_end(place))
+    return _mark(low[place], start + place, level="known" if known else "guess", sure=sure, first=place == 0)
 
 
-def _end(place: int) -> Company:
-    return "first letter" if place == 0 else "last letter"
-
-
-def _mark(low: str, start: int, *, level: Level, sure: bool, company: Company | None = None) -> Mark:
-    return Mark(start=start, end=start + len(low), others=_OTHERS[low], left=low in _OF_LEFT, level=level, sure=sure, company=company)
+def _mark(low: str, start: int, *, level: Level, sure: bool, first: bool | None = None) -> Mark:
+    return Mark(start=start, end=start + len(low), others=_OTHERS[low], left=low in _OF_LEFT, level=level, sure=sure, first=first)

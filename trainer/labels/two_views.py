@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.side_marks import plain
+from trainer.labels.side_marks import are_sides, plain
 
 LEAST_STEMS = 3  # points that both views show
 COVERED = 0.8  # of all points are named by one of the two views
@@ -22,7 +22,7 @@ LEAST_IN_VIEW = 2  # points labelled in each view, for a frame to count
 _TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
 # two of these on one stem are two places on one body, wherever they lie
 _ONE_BODY = (
-    {"left", "right", "l", "r", "lf", "rf", "lh", "rh", "fl", "fr", "hl", "hr"},
+    {"lf", "rf", "lh", "rh", "fl", "fr", "hl", "hr"},
     {"front", "fore", "mid", "middle", "hind", "back", "rear", "behind"},
     {"upper", "lower"},
     {"inner", "outer"},
@@ -91,7 +91,7 @@ def _words(name: str) -> list[str]:
 
 
 def _on_one_body(one: str, other: str) -> bool:
-    return any(one in words and other in words for words in _ONE_BODY)
+    return are_sides(one, other) or any(one in words and other in words for words in _ONE_BODY)
 
 
 def _parting_axis(points: NDArray[np.float64], pairs: Sequence[tuple[int, int]]) -> int | None:
@@ -111,4 +111,5 @@ def _parting_axis(points: NDArray[np.float64], pairs: Sequence[tuple[int, int]])
 
 def _without(name: str, word: str) -> str:
     """The name without a view's word and the separator beside it."""
-    return re.sub(rf"[\W_]*{re.escape(word)}[\W_]*", "", name, count=1, flags=re.IGNORECASE) if word else name
+    found = next((found for found in _TOKEN.finditer(name) if plain(found[0]) == word), None)
+    return re.sub(r"[\W_]+$", "", name[: found.start()]) + re.sub(r"^[\W_]+", "", name[found.end() :]) if found else name

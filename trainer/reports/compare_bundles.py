@@ -118,7 +118,7 @@ def page(found: Comparison, *, created: str) -> str:
         f"{found.overall.block} consecutive frames, because neighbouring frames are alike; p from Wilcoxon's signed-rank test, for key "
         "points adjusted for their number (Holm). A difference is claimed only where the interval leaves out 0 and p is below 0.05."
     )
-    if found.evaluations[0].frames.sizes:
+    if len(set(found.evaluations[0].frames.sizes)) > 1:
         how += f" The images have several sizes: {sizes_in_words(found.evaluations[0].frames)}. {OWN_PIXELS}"
     if found.floor is not None:
         how += f" Annotators are {found.floor.mean_px:.2f} px apart ({found.floor.source}): these labels do not measure smaller errors."
