@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 from demo_behaviour import LEAST_F1
 from demo_tracking import Frames, Heard, Run, talk
+from msgspec.structs import replace
 
 from tracker.behaviour.behaviour import Behaviour
-from tracker.config_rules import ClassSource
+from tracker.config_rules import ClassSource, EventConfig, SpeedSource
 from tracker.pose import Pose
 
 LARGEST_MEDIAN_PX = 2.0
 LARGEST_TAIL = 0.01  # of the frames: a camera that is read late at its end has no next frame to tell what was lost
+CLEAR = 1.05  # times its threshold: a speed that passes it by less is not looked for
 ONSET_TOLERANCE_FRAMES = 25  # an event seen further from its script than this is another event
 
 
@@ -27,9 +29,18 @@ class Onset:
 
 
 def scripted(run: Run) -> dict[str, list[int]]:
-    """Onset frames of every event, from the same rules run over the exact truth."""
+    """Onset frames of every event, from the same rules run over the exact truth; no speed that hardly passes its threshold."""
+    ruled = tuple(event for event in run.config.behaviour if not isinstance(event.source, ClassSource))  # what is learnt is not certain
+    plain, clear = _onsets(run, ruled), _onsets(run, tuple(_harder(event) for event in ruled))
+    return {
+        name: [frame for frame in frames if any(abs(frame - other) <= ONSET_TOLERANCE_FRAMES for other in clear[name])]
+        for name, frames in plain.items()
+    }
+
+
+def _onsets(run: Run, ruled: tuple[EventConfig, ...]) -> dict[str, list[int]]:
+    """Onset frames of every event over the exact truth."""
     config, scene = run.config, run.scene
-    ruled = tuple(event for event in config.behaviour if not isinstance(event.source, ClassSource))  # what is learnt is not certain
     behaviour = Behaviour(ruled, config.zones, point_names=scene.point_names, animals=1, has_mm=False)
     onsets: dict[str, list[int]] = {event.event: [] for event in ruled}
     for number in range(run.frames):
@@ -39,6 +50,13 @@ def scripted(run: Run) -> dict[str, list[int]]:
             if event.state == "on":
                 onsets[event.name].append(event.onset_frame)
     return onsets
+
+
+def _harder(event: EventConfig) -> EventConfig:
+    """The event with a threshold of speed that a third of a pixel of error does not decide."""
+    if not isinstance(event.source, SpeedSource) or event.rule.when != "above":
+        return event
+    return replace(event, rule=replace(event.rule, on=CLEAR * event.rule.on))
 
 
 def match_onsets(name: str, heard: Heard, script: dict[str, list[int]], run: Run) -> list[Onset]:
