@@ -28,7 +28,6 @@ settings.register_profile("any machine", deadline=None)  # an example may take a
 settings.load_profile("any machine")
 
 ENDING_S = 20.0
-
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

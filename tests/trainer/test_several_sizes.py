@@ -43,6 +43,7 @@ from trainer.training.fit_settings import FitSettings
 
 SIZES = ((240, 320), (241, 313), (120, 400), (480, 640))  # height, width
 QUICK = ["--epochs", "3", "--batch", "8", "--batches", "30", "--device", "cpu", "--workers", "0", "--precision", "32"]
+ONE_STEP = ["--epochs", "1", "--batch", "4", "--batches", "1"]
 CPU = EngineChoice(runtime="openvino", precision="fp32", threads=1, gpu=0)
 
 
@@ -253,44 +254,9 @@ def test_a_bundle_is_made_and_says_what_was_done(trained: tuple[Path, Path]) -> 
         ["evaluate", "{bundle}", "--data", "{data}", "--report", "{out}", "--threads", "1"],
         ["compare", "{bundle}", "{bundle}", "--data", "{data}", "--learnt-too", "--report", "{out}", "--threads", "1"],
         ["diagnose", "--data", "{data}", "--labels-only"],
-        ["crossval", "--data", "{data}", "--out", "{out}", "--folds", "2", "--epochs", "1", "--batch", "4", "--batches", "1"],
-        [
-            "curve",
-            "--data",
-            "{data}",
-            "--out",
-            "{out}",
-            "--sizes",
-            "4",
-            "8",
-            "--epochs",
-            "1",
-            "--batch",
-            "4",
-            "--batches",
-            "1",
-            "--repeats",
-            "1",
-        ],
-        [
-            "sweep",
-            "--data",
-            "{data}",
-            "--study",
-            "{out}.db",
-            "--out",
-            "{out}",
-            "--trials",
-            "1",
-            "--confirm",
-            "0",
-            "--epochs",
-            "1",
-            "--batch",
-            "4",
-            "--batches",
-            "1",
-        ],
+        ["crossval", "--data", "{data}", "--out", "{out}", "--folds", "2", *ONE_STEP],
+        ["curve", "--data", "{data}", "--out", "{out}", "--sizes", "4", "8", "--repeats", "1", *ONE_STEP],
+        ["sweep", "--data", "{data}", "--out", "{out}", "--study", "{out}.db", "--trials", "1", "--confirm", "0", *ONE_STEP],
         ["compile", "{bundle}", "--precision", "fp16", "--in-graph", "--data", "{data}", "--threads", "1", "--out", "{out}"],
     ],
     ids=["evaluate", "compare", "diagnose", "crossval", "curve", "sweep", "compile"],
@@ -303,7 +269,7 @@ def test_every_command_that_reads_labels_takes_them_and_its_report_says_so(
     report = tmp_path / "out" / "report.html"
     if command[0] in ("compare", "crossval", "curve", "sweep"):
         assert "20 of 128x96, 10 of 256x192" in report.read_text()
-    if command[0] != "compile" and command[0] != "diagnose":
+    if command[0] not in ("compile", "diagnose"):
         assert "Errors are in each image&#x27;s own pixels." in report.read_text()
 
 

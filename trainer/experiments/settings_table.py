@@ -31,8 +31,10 @@ def settings_table(runs: Sequence[Run], options: Mapping[str, Any], *, labels: s
     for name in runs[0].settings:
         rows.append([name, "; ".join(dict.fromkeys(_value(run.settings[name]) for run in runs))])
     sizes = dict.fromkeys(f"{run.parameters / 1e6:.2f} M" for run in runs)
-    images = dict.fromkeys(run.images for run in runs if run.images)
-    rows += [["labels", labels], *([["images", "; ".join(images)]] if images else []), ["parameters of the network", "; ".join(sizes)]]
+    rows.append(["labels", labels])
+    if images := dict.fromkeys(run.images for run in runs if run.images):
+        rows.append(["images", "; ".join(images)])
+    rows.append(["parameters of the network", "; ".join(sizes)])
     machines = list(dict.fromkeys(tuple(run.machine.items()) for run in runs))
     rows += [[name, "; ".join(dict.fromkeys(dict(found).get(name, "–") for found in machines))] for name, _ in machines[0]]
     return table(["", ""], rows, kind="pairs")

@@ -13,8 +13,8 @@ Pairs = tuple[tuple[str, str], ...]
 
 # a first or last letter run together with anything ("LSHO", "RSHO"; "LE", "RE") is a side only where so many pairs have theirs at this end
 COMPANY = 2
-_SERIES = {"g": "fh", "d": "ce"}  # beside one of these, the letter counts
 SUBSETS = 4  # marks of a name beyond these are not tried one by one
+_SERIES = {"g": "fh", "d": "ce"}  # French "G" and "D" beside a name with one of these count: "doigt_C", "doigt_D"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ FLIP = 0.5  # chance of a mirrored picture, where that is possible
 ROTATION_DEG = 180.0  # seen from above, an animal may head anywhere
 STEEPER = 0.4  # at most, logarithm of the factor on contrast and of the exponent of gamma, at strength 1 of light
 BRIGHTER = 0.15  # at most, share of all grey levels, likewise
-EDGE_PX = 40  # how near the frame's edge an animal's middle is put
+EDGE_PX = 40  # nearer to the frame's edge than this is the middle of a small animal alone put
 NOISE_SLACK_PX = 97  # one noise field, larger than the frame by this, is shifted about: fresh noise would cost 3 ms a frame
 
 
