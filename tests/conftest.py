@@ -27,7 +27,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 settings.register_profile("any machine", deadline=None)  # an example may take as long as a busy machine needs
 settings.load_profile("any machine")
 
-ENDING_S = 20.0
+ENDING_S = 5.0
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

@@ -34,12 +34,19 @@ def test_after_the_socket():
     pass
 
 
+ENDED = threading.Event()
+
+
 def test_leaves_a_thread():
-    threading.Thread(target=threading.Event().wait, args=(2,)).start()
+    threading.Thread(target=ENDED.wait).start()
 
 
 def test_after_the_thread():
-    pass
+    ENDED.set()
+
+
+def test_leaves_a_thread_that_ends():
+    threading.Thread(target=threading.Event().wait, args=(0.2,)).start()
 """
 
 
@@ -52,4 +59,4 @@ def test_a_leftover_file_socket_or_thread_fails_the_test_that_left_it(tmp_path: 
 
     failed = sorted(line.split("::")[1].split()[0] for line in ran.stdout.splitlines() if line.startswith("ERROR "))
     assert failed == ["test_leaves_a_file", "test_leaves_a_socket", "test_leaves_a_thread"], ran.stdout
-    assert "6 passed, 3 errors" in ran.stdout
+    assert "7 passed, 3 errors" in ran.stdout
