@@ -1,10 +1,15 @@
-"""One browser for the tests of a page that do not kill it."""
+"""One browser for the tests of a page that do not kill it, and a process of its own for a test of memory."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from tests.trainer.chromium import Chromium
+
+ALONE = "RIGTRACK_TEST_ALONE"  # which test this process was started for
 
 
 @pytest.fixture(scope="module")
@@ -18,3 +23,17 @@ def browser(open_browser: Chromium) -> Iterator[Chromium]:
     """One browser for the tests that do not kill it; each leaves it without tabs of its own."""
     yield open_browser
     open_browser.close_tabs()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test marked `own_process` there: what the tests before it freed lies in this process, to be had beyond any limit."""
+    if pyfuncitem.get_closest_marker("own_process") is None or os.environ.get(ALONE) == pyfuncitem.nodeid:
+        return None
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", pyfuncitem.nodeid]
+    run = subprocess.run(
+        command, cwd=pyfuncitem.config.rootpath, env=os.environ | {ALONE: pyfuncitem.nodeid}, capture_output=True, text=True, check=False
+    )
+    if run.returncode:
+        pytest.fail(run.stdout[-20_000:] + run.stderr[-5_000:], pytrace=False)
+    return True

@@ -30,6 +30,7 @@ from trainer.forecast.parts import Parts, divide
 from trainer.forecast.settings import ForecastSettings
 from trainer.image_behaviour.image_videos import ImageVideo
 from trainer.image_behaviour.networks import ImageBehaviour
+from trainer.image_behaviour.train_images import frames_together
 from trainer.image_behaviour.train_images import whole_logits as logits_of_images
 
 PIXELS = ForecastSettings(kind="convlstm-small", slice_frames=4, dropout=0.0)
@@ -103,6 +104,13 @@ def test_a_training_ends_with_the_same_network_whatever_is_validated_at_a_time(t
     assert trained(33, "whole")[0] == losses  # the training that is there goes on, and is done
 
 
+def test_frames_that_go_through_a_network_at_once_are_fewer_the_larger_they_are() -> None:
+    assert frames_together(plan()) == 64
+    assert frames_together(plan(height=720, width=1280)) == 2
+    assert frames_together(plan(height=4000, width=4000)) == 1
+    assert frames_together(plan(inside=(720, 1280))) == 2
+
+
 def test_every_task_takes_the_option() -> None:
     poses, images, forecast = (
         PROGRAM.parser().parse_args(f"fit --data x --out y --held-out-batch 3 --task {words}".split())
@@ -147,6 +155,7 @@ def _forecast(folder: Path) -> None:
 
 
 @needs_account
+@pytest.mark.own_process
 @pytest.mark.parametrize("answer", [_poses, _images, _forecast])
 def test_more_frames_at_a_time_than_the_memory_holds_are_a_sentence_with_how_many_it_holds(
     answer: Callable[[Path], None], tmp_path: Path

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.trainer.blinking_images import FAST, arrays, plan
+from tests.trainer.blinking_images import FAST, arrays
 from tests.trainer.limited_memory import memory_left, needs_account
 from tests.trainer.pose_videos import BODY, divided
 from tests.trainer.twitching import RULE, SHARES, recording_of, twitching
@@ -26,10 +26,10 @@ from trainer.image_behaviour.classes_asked import ClassesAsked
 from trainer.image_behaviour.image_videos import divide as divide_images
 from trainer.image_behaviour.read_images import read_image_videos
 from trainer.image_behaviour.region import RegionAsked
-from trainer.image_behaviour.train_images import frames_together, train_images
+from trainer.image_behaviour.train_images import train_images
 
 BURSTS = ["--horizon", "6", "--past", "12", "--least-range", "0.02"]
-pytestmark = needs_account
+pytestmark = [needs_account, pytest.mark.own_process]
 
 
 def silent(_: str) -> None:
@@ -91,10 +91,3 @@ def test_data_that_the_memory_does_not_hold_are_said_with_what_to_make_smaller(
     with memory_left(200):
         assert main(["fit", "--data", str(data), "--out", str(tmp_path / "m"), "--task", *words]) == 1
     assert re.fullmatch(f"trainer fit: the memory does not hold {sentence}.*", capsys.readouterr().err.splitlines()[-1])
-
-
-def test_frames_that_go_through_a_network_at_once_are_fewer_the_larger_they_are() -> None:
-    assert frames_together(plan()) == 64
-    assert frames_together(plan(height=720, width=1280)) == 2
-    assert frames_together(plan(height=4000, width=4000)) == 1
-    assert frames_together(plan(inside=(720, 1280))) == 2

@@ -110,6 +110,7 @@ def test_held_out_frames_whose_loss_does_not_fit_name_the_held_out_option(tmp_pa
     assert asked == [2]
 
 
+@pytest.mark.own_process
 def test_training_and_scoring_again_and_again_holds_no_more_memory(tmp_path: Path) -> None:
     """Neither tensors, nor memory of the process, nor of a GPU where there is one; the first cycle loads libraries and fills caches."""
     frames = labelled(tmp_path, 4)
