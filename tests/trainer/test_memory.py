@@ -5,6 +5,7 @@ import gc
 import resource
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,21 @@ def test_a_batch_that_no_memory_holds_is_refused_before_it_is_tried(tmp_path: Pa
         fit(frames, frames.subset(np.zeros(0, int)), settings, tmp_path / "run")
 
 
+def test_several_machines_hold_as_many_times_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = labelled(tmp_path, 2)
+    settings = FitSettings(epochs=1, batch=10_000_000, batches=1, workers=0, accelerator="cpu", precision="32")
+
+    def most(folder: str) -> int:
+        with pytest.raises(TooLargeError) as refused:
+            fit(frames, frames.subset(np.zeros(0, int)), settings, tmp_path / folder)
+        return int(str(refused.value).split("at most ")[1].split()[0])
+
+    alone = most("alone")
+    for name, value in {"TORCHELASTIC_RUN_ID": "none", "RANK": "0", "WORLD_SIZE": "20", "LOCAL_WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    assert 5 < most("ten machines") / alone < 20  # ten; what is free differs from moment to moment
+
+
 def test_held_out_frames_whose_loss_does_not_fit_name_the_held_out_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = labelled(tmp_path, 4)
     asked = []
@@ -108,6 +124,42 @@ def test_held_out_frames_whose_loss_does_not_fit_name_the_held_out_option(tmp_pa
     with pytest.raises(TooLargeError, match="a batch of 2 held-out frames; 1 fit: give --held-out-batch 1"):
         fit(frames, frames, settings, tmp_path / "run")
     assert asked == [2]
+
+
+@pytest.mark.parametrize(
+    ("held_out", "sentence"),
+    [
+        (
+            False,
+            "a batch of 2 pictures; 1 fit: give --batch 1; the epochs before are kept: the same command goes on with them, "
+            "and another --batch needs another --out, or --force",
+        ),
+        (
+            True,
+            "a batch of 2 held-out frames; 1 fit: give --held-out-batch 1; the epochs before are kept: the same command goes on with them, "
+            "also with another --held-out-batch",
+        ),
+    ],
+)
+def test_memory_that_ends_after_an_epoch_is_said_with_what_is_kept(
+    held_out: bool, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = labelled(tmp_path, 4)
+    usual, lacking = Learner.loss_of, [True]
+
+    def loss_of(self: Learner, network: nn.Module, pictures: Batch) -> Tensor:
+        if lacking[0] and (network is self.averaged) == held_out and self.history.epochs and len(pictures.frames) > 1:
+            raise MemoryError
+        return usual(self, network, pictures)
+
+    monkeypatch.setattr(Learner, "loss_of", loss_of)
+    settings = FitSettings(epochs=3, batch=2, batches=1, workers=0, accelerator="cpu", precision="32", held_out_batch=2)
+    with pytest.raises(TooLargeError) as refused:
+        fit(frames, frames, settings, tmp_path / "run")
+    assert str(refused.value) == f"the memory does not hold {sentence}"
+    lacking[0] = held_out
+    went_on = fit(frames, frames, replace(settings, held_out_batch=1) if held_out else settings, tmp_path / "run")
+    assert [epoch.epoch for epoch in went_on.history.epochs] == [0, 1, 2]
 
 
 @pytest.mark.own_process

@@ -15,12 +15,14 @@ from trainer.errors import TrainingError
 from trainer.networks.blocks import CropPlan
 from trainer.training.augment import AugmentSettings
 from trainer.training.datasets import EpochOrder, FrameStore, TrainingFrames
-from trainer.training.processes import ALONE, Processes, processes_here
+from trainer.training.processes import ALONE, Processes, lost_process_refused, processes_here
 from trainer.training.training_loader import TrainingLoader
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "none", "RANK": "5", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4"}
 SLURM = {"SLURM_STEP_NUM_TASKS": "6", "SLURM_PROCID": "0", "SLURM_STEP_NUM_NODES": "3"}
+
+HERE = {"PYTHONPATH": f"{REPOSITORY}:{Path(__file__).parent}", "OMP_NUM_THREADS": "1"}
 
 # what each of the processes runs: train, then say how it went and what its weights are
 LEARN = """
@@ -45,6 +47,33 @@ for number, asked in enumerate(json.loads(sys.argv[2])):
     settings = FitSettings(accelerator="cpu", precision="32", batch=8, batches=12, averaging=0.8, **asked)
     made = fit(labelled(folder, 12), labelled(folder, 4, first=50), settings, out / f"run-{number}")
     (out / f"{rank}-{number}.json").write_text(json.dumps({**found, "held_out_px": made.held_out_px}))
+"""
+
+# memory ends in the second of two processes, in the second epoch, for more than three pictures at a time
+LACK = """
+import sys
+from pathlib import Path
+from learnable import labelled
+from trainer.errors import TrainingError
+from trainer.training.fit import fit
+from trainer.training.fit_settings import FitSettings
+from trainer.training.learner import Learner
+from trainer.training.processes import processes_here
+out, rank, asked = Path(sys.argv[1]), processes_here().rank, []
+def loss_of(learner, network, pictures):
+    asked.append(len(pictures.frames))
+    if rank == 1 and learner.history.epochs and asked[-1] > 3:
+        raise MemoryError
+    return usual(learner, network, pictures)
+usual, Learner.loss_of = Learner.loss_of, loss_of
+folder = out / f"images-{rank}"
+folder.mkdir(parents=True)
+settings = FitSettings(accelerator="cpu", precision="32", batch=16, batches=2, epochs=3)
+try:
+    fit(labelled(folder, 4), labelled(folder, 1, first=50), settings, out / "run")
+except TrainingError as refused:
+    (out / f"{rank}.txt").write_text(str(refused))
+    sys.exit(1)
 """
 
 
@@ -91,9 +120,8 @@ def learn(out: Path, processes: int, *asked: Mapping[str, float]) -> list[list[d
     out.mkdir()
     script.write_text(LEARN)
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)] if processes > 1 else []
-    environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY}:{Path(__file__).parent}", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, *launcher, str(script), str(out), json.dumps(asked)]
-    ran = subprocess.run(command, env=environment, check=False, capture_output=True, text=True, timeout=800)
+    ran = subprocess.run(command, env=os.environ | HERE, check=False, capture_output=True, text=True, timeout=800)
     assert ran.returncode == 0, ran.stderr
     return [[json.loads((out / f"{rank}-{number}.json").read_text()) for rank in range(processes)] for number in range(len(asked))]
 
@@ -121,3 +149,33 @@ def test_processes_that_train_by_the_clock_stop_together_with_the_same_weights(t
     first, second = two[1]
     assert first["stopped"] == "minutes"
     assert first["weights"] == second["weights"]
+
+
+def test_memory_that_ends_in_one_process_is_a_sentence_in_each(tmp_path: Path, free_port: int) -> None:
+    """Started here as torchrun would: that one kills the others as soon as one has ended."""
+    group = {"TORCHELASTIC_RUN_ID": "none", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port), "WORLD_SIZE": "2"}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", LACK, str(tmp_path)],
+            env=os.environ | HERE | group | {"LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0", "RANK": rank, "LOCAL_RANK": rank},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in ("0", "1")
+    ]
+    said = [process.communicate(timeout=800)[1] for process in started]
+    assert [process.returncode for process in started] == [1, 1], said
+    first, second = ((tmp_path / f"{rank}.txt").read_text() for rank in range(2))
+    assert first == "process 1 of 2: another process of this training ended; expected all to go on; what that one printed says why"
+    assert second.startswith(
+        "the memory does not hold a batch of 16 pictures; 4 fit: give --batch 4; the epochs before are kept: the same "
+    )
+
+
+def test_another_error_of_a_process_stays_what_it_is() -> None:
+    of_two = Processes(rank=0, count=2, nodes=1)
+    with pytest.raises(RuntimeError, match="mat1 and mat2"), lost_process_refused(of_two):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+    with pytest.raises(RuntimeError, match="gloo"), lost_process_refused(ALONE):
+        raise RuntimeError("gloo is not built in")

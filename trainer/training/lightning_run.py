@@ -26,10 +26,10 @@ from trainer.training.lack_of_memory import lack_refused
 from trainer.training.learner import CLIP, HELD_OUT, Learner
 from trainer.training.learning_examples import KeepExamples
 from trainer.training.lightning_library import pl
-from trainer.training.memory import memory_refused
+from trainer.training.memory import kept_epochs_said, memory_refused
 from trainer.training.new_learner import epochs_of
 from trainer.training.oversampling import times_shown
-from trainer.training.processes import processes_here
+from trainer.training.processes import lost_process_refused, processes_here
 from trainer.training.progress import Bar, KeepEpochs, Lines, stopped
 from trainer.training.training_loader import TrainingLoader
 from trainer.training.whole_checkpoints import WholeCheckpoints
@@ -98,7 +98,8 @@ def run_by_lightning(
             num_sanity_val_steps=0,
             plugins=[WholeCheckpoints()],
         )
-        with _stop_by_hand(learner, checkpoints / LAST, ctrl_c):
+        kept = checkpoints / LAST
+        with _stop_by_hand(learner, kept, ctrl_c), lost_process_refused(group), kept_epochs_said(learner, kept):
             memory_refused(
                 lambda: lightning.fit(learner, loader, validation, ckpt_path=resume, weights_only=True),
                 learner, (frames, held_out), settings, reduced=_precision(settings) == "bf16-mixed",

@@ -1,7 +1,7 @@
 """A batch of pictures with key points, learnt from or held out, that the memory does not hold: one sentence, with the largest that fits."""
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from math import prod
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from trainer.training.fit_settings import FitSettings
 from trainer.training.lack_of_memory import batch_refused, held_out_refused
 from trainer.training.learner import Learner
 from trainer.training.losses import Batch
+from trainer.training.processes import processes_here
 
 SMALLER = "take a smaller --network, or smaller images"
 BYTES = 2  # of a number that a layer keeps for learning: the least, in bfloat16
@@ -23,6 +24,8 @@ Frames = tuple[TrainingFrames, FrameStore]  # to learn from, and held out
 
 def memory_refused(learn: Callable[[], None], learner: Learner, frames: Frames, settings: FitSettings, *, reduced: bool) -> None:
     """Learn; a batch that the memory does not hold is the user's to make smaller: which would fit is tried and said.
+
+    Of several processes each tries its share of a batch, and says what fits for all of them.
 
     Args:
         learn: as was asked.
@@ -35,13 +38,13 @@ def memory_refused(learn: Callable[[], None], learner: Learner, frames: Frames, 
         TooLargeError: in place of what torch, NumPy or OpenCV say.
     """
     learnt, held_out = frames
-    device = _device(settings)
+    device, processes = _device(settings), processes_here().count
 
     def step(size: int) -> None:
         learner.zero_grad(set_to_none=True)
         learner.to(device)
         one = learnt[Draw(0, 0, 0)]
-        batch = Batch(*(part.to(device) for part in default_collate([tuple(one)] * size)))
+        batch = Batch(*(part.to(device) for part in default_collate([tuple(one)] * -(-size // processes))))
         with torch.autocast(device.type, dtype=torch.bfloat16) if reduced else nullcontext():
             loss = learner.loss_of(learner.network, batch)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -57,6 +60,26 @@ def memory_refused(learn: Callable[[], None], learner: Learner, frames: Frames, 
         held_out_refused(learn, answer, together, otherwise=SMALLER, answering=lambda: learner.answers_held_out)
 
     batch_refused(learn_and_validate, step, settings.batch, what="pictures", otherwise=SMALLER)
+
+
+@contextmanager
+def kept_epochs_said(learner: Learner, checkpoint: Path) -> Iterator[None]:
+    """Where memory does not suffice after some epochs: that they are kept, and which command goes on with them.
+
+    Args:
+        learner: that trains.
+        checkpoint: of the last epoch; there is none before one is over.
+
+    Raises:
+        TooLargeError: with its sentence made longer.
+    """
+    try:
+        yield
+    except TooLargeError as refused:
+        if not checkpoint.is_file():
+            raise
+        other = "also with another --held-out-batch" if learner.answers_held_out else "and another --batch needs another --out, or --force"
+        raise TooLargeError(f"{refused}; the epochs before are kept: the same command goes on with them, {other}") from None
 
 
 def refuse_hopeless(learner: Learner, settings: FitSettings, *, meminfo: Path = Path("/proc/meminfo")) -> None:
@@ -76,14 +99,15 @@ def refuse_hopeless(learner: Learner, settings: FitSettings, *, meminfo: Path = 
         return
     layers = table_of(learner.network, learner.plan).layers
     each = BYTES * sum(prod(shape) for layer in layers if layer.trainable for shape in layer.outputs)
-    needed = settings.batch * each
-    if needed <= free:
+    processes = processes_here()
+    here = -(-settings.batch * processes.per_node // processes.count)  # pictures learnt from on this machine
+    if here * each <= free:
         return
-    most = free // each
+    most = free // each * processes.count // processes.per_node
     remedy = f"at most {most} can fit: give a smaller --batch" if most else f"not even one fits: {SMALLER}"
     raise TooLargeError(
-        f"the memory does not hold a batch of {settings.batch} pictures: it takes more than {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB "
-        f"are free; {remedy}"
+        f"the memory does not hold a batch of {settings.batch} pictures: it takes more than {here * each / 1e9:.1f} GB, and "
+        f"{free / 1e9:.1f} GB are free; {remedy}"
     )
 
 

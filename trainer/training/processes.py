@@ -1,7 +1,8 @@
 """Which of several training processes this one is, as `torchrun` or SLURM has started it. Starting them is their job, not ours."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from trainer.errors import TrainingError
@@ -32,6 +33,7 @@ class Processes:
         return self.count // self.nodes
 
 
+_CONNECTIONS = ("gloo", "nccl")  # the libraries that connect processes, in what they say
 ALONE = Processes(rank=0, count=1, nodes=1)
 
 
@@ -56,3 +58,21 @@ def _checked(rank: int, count: int, *, nodes: int) -> Processes:
     if count % nodes:
         raise TrainingError(f"{count} processes on {nodes} machines; expected as many on every machine")
     return Processes(rank=rank, count=count, nodes=nodes)
+
+
+@contextmanager
+def lost_process_refused(group: Processes) -> Iterator[None]:
+    """Say in one sentence that another process of the group ended while this one waited for it.
+
+    Raises:
+        TrainingError: in place of what the libraries that connect processes say.
+    """
+    try:
+        yield
+    except RuntimeError as problem:
+        if group.count == 1 or not any(word in str(problem).lower() for word in _CONNECTIONS):
+            raise
+        raise TrainingError(
+            f"process {group.rank + 1} of {group.count}: another process of this training ended; expected all to go on; what that one "
+            "printed says why"
+        ) from problem
