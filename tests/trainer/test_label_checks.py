@@ -72,6 +72,28 @@ def test_a_lopsided_set_is_named(what: str) -> None:
     assert found.sentence.startswith(f"{what} 'usual' has 55 frames, 'rare' 5")
 
 
+def sized(*others: int, size: tuple[int, int] = (800, 800)) -> LabelledFrames:
+    frames = animals()
+    return replace(frames, sizes=tuple(size if index in others else frames.size for index in range(len(frames))))
+
+
+def test_images_that_are_not_as_large_as_the_rest_of_their_video_are_named() -> None:
+    found = one(check_labels(sized(7)))
+    assert found.kind == "size"
+    assert found.sentence.startswith("1 of the 60 images of 'm1' is not 400x400 as the rest: m1/img007.png of 800x800; an image")
+    several = one(check_labels(sized(1, 2, 3, 4, size=(300, 500)))).sentence
+    assert several.startswith(
+        "4 of the 60 images of 'm1' are not 400x400 as the rest: m1/img001.png of 500x300, m1/img002.png of 500x300, "
+    )
+    assert "m1/img003.png of 500x300, …; an image" in several
+
+
+def test_sizes_that_differ_between_videos_or_by_halves_are_usual() -> None:
+    frames = sized(*range(30))
+    assert check_labels(frames) == []
+    assert check_labels(replace(sized(*range(12)), group=("m1",) * 12 + ("m2",) * 48)) == []
+
+
 def test_a_misplaced_point_is_found_by_its_distances() -> None:
     frames = animals()
     found = check_labels(with_points(frames, {(7, 0, 0): frames.points[7, 0, 3] + (300.0, 0.0)}))

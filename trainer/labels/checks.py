@@ -19,6 +19,8 @@ LOPSIDED = 10  # a video or tag with so many times the frames of another decides
 LONG = 2.0  # a distance between two points so many times the median, and far outside the spread of the others
 SPREADS = 6.0
 ONE_HANDED = 0.9  # where left is on one side in so many frames, the others are suspects; seen from the side both occur
+OTHER_SIZE = 0.25  # images of a video that are not as large as the rest, where they are so few
+NAMED = 3  # images in a sentence about several
 LEAST_FRAMES = 10  # no statistics on fewer
 
 
@@ -27,7 +29,7 @@ class LabelFinding:
     """Something to look at.
 
     Attributes:
-        kind: "too few", "rare point", "lopsided", "distance" or "mirrored".
+        kind: "too few", "rare point", "lopsided", "size", "distance" or "mirrored".
         sentence: what was found and what to do.
         frame: index of the frame it is about, None where it is about the set.
         image: of that frame.
@@ -60,7 +62,14 @@ class OddPair:
 
 def check_labels(frames: LabelledFrames) -> list[LabelFinding]:
     """All that is odd, the whole set first, then frame by frame."""
-    return [*_too_few(frames), *_rare_points(frames), *_lopsided(frames), *_odd_distances(frames), *_mirrored(frames)]
+    return [
+        *_too_few(frames),
+        *_rare_points(frames),
+        *_lopsided(frames),
+        *_odd_sizes(frames),
+        *_odd_distances(frames),
+        *_mirrored(frames),
+    ]
 
 
 def too_few_in_words(count: int) -> str:
@@ -101,6 +110,25 @@ def _lopsided(frames: LabelledFrames) -> Iterator[LabelFinding]:
                 sentence=f"{what} '{most}' has {many} frames, '{least}' {few}; the mean error is that of '{most}': label more of "
                 f"'{least}' or show it more often (--oversample {what}s), and read the errors by {what}",
             )
+
+
+def _odd_sizes(frames: LabelledFrames) -> Iterator[LabelFinding]:
+    """Images that are not as large as the others of their video: resized or exchanged since they were labelled, perhaps."""
+    for group in dict.fromkeys(frames.group) if frames.sizes else ():
+        own = [index for index, name in enumerate(frames.group) if name == group]
+        counts = Counter(frames.sizes[index] for index in own)
+        (height, width), _ = counts.most_common(1)[0]
+        others = [index for index in own if frames.sizes[index] != (height, width)]
+        if not 0 < len(others) <= OTHER_SIZE * len(own):
+            continue
+        named = [f"{image_name(frames.images[index])} of {frames.sizes[index][1]}x{frames.sizes[index][0]}" for index in others[:NAMED]]
+        all_named = ", ".join([*named, "…"] if len(others) > NAMED else named)
+        yield LabelFinding(
+            kind="size",
+            sentence=f"{len(others)} of the {len(own)} images of '{group}' {'is' if len(others) == 1 else 'are'} not {width}x{height} as "
+            f"the rest: {all_named}; an image that was resized after it was labelled no longer fits its labels: put the original back, or "
+            "look at its labels (`trainer label`)",
+        )
 
 
 def _odd_distances(frames: LabelledFrames) -> Iterator[LabelFinding]:
