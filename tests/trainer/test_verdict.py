@@ -425,6 +425,19 @@ def test_a_few_wrong_labels_are_named_beside_a_good_training() -> None:
     assert "first 'ear' in img0003.png" in found.steps[0].do
 
 
+def test_a_short_training_blames_a_label_only_where_the_answer_is_far_off() -> None:
+    near, far = (
+        Suspect(place=(3, 0, 1), learnt=True, image="img0003.png", point="ear", error_px=error, confidence=0.9) for error in (8.0, 15.0)
+    )
+    short = replace(GOOD, pictures=8_400)  # 2.4 px count as right
+    assert [step.kind for step in verdict(replace(short, suspects=(near,)), PLACE).steps] == ["good", "too short"]
+    assert [step.kind for step in verdict(replace(short, suspects=(far, near)), PLACE).steps] == ["single labels", "good", "too short"]
+    assert verdict(replace(short, suspects=(far, near)), PLACE).steps[0].why.startswith("1 label lies far")
+    assert verdict(replace(GOOD, suspects=(near,)), PLACE).steps[0].kind == "single labels"
+    of_points = replace(short, points=tuple(replace(one, radius_px=1.3) for one in short.points), suspects=(near,))
+    assert verdict(of_points, PLACE).steps[0].kind == "single labels", "what counts as right of this very point"
+
+
 def test_a_few_exchanged_labels_are_named_though_they_may_be_the_networks_mistakes() -> None:
     few = replace(
         SHORT, train_median_px=GOOD.train_median_px, exchanges=(Exchange(first="l", second="r", learnt=0.05, scored=0.0, frames=4),)

@@ -1,6 +1,6 @@
 """Rules of a verdict that find faults of the labels, which no training mends."""
 
-from trainer.scoring.label_faults import OtherNames
+from trainer.scoring.label_faults import OtherNames, Suspect
 from trainer.scoring.measurements import Measurements
 from trainer.scoring.next_commands import NextCommands
 from trainer.scoring.next_step import (
@@ -12,10 +12,12 @@ from trainer.scoring.next_step import (
     hardly_trained,
     labels_scatter,
     looks_at_images,
+    radius_of,
     short,
 )
 from trainer.sentences import frames
 
+FAR_IN_SHORT = 6.0  # of what counts as right: a network that was trained shortly is off by half as much where an image is hard
 WORST_FIRST = "w: the label farthest from an answer, then the next"  # on the labelling page
 
 
@@ -92,7 +94,7 @@ def scattered(m: Measurements, commands: NextCommands) -> NextStep | None:
 
 def single_labels(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Single labels that are likely wrong."""
-    wrong = [one for one in m.suspects if one.learnt]
+    wrong = [one for one in m.suspects if one.learnt and (not short(m) or _far(one, m))]
     if not wrong:
         return _few_exchanged(m, commands)
     first = wrong[0]
@@ -106,6 +108,12 @@ def single_labels(m: Measurements, commands: NextCommands) -> NextStep | None:
         do=there.do,
         command=there.command,
     )
+
+
+def _far(suspect: Suspect, m: Measurements) -> bool:
+    """So far from its label that not even a short training explains it."""
+    radius = next((radius_of(point, m) for point in m.points if point.name == suspect.point), m.radius_px)
+    return suspect.error_px > FAR_IN_SHORT * radius
 
 
 def _few_exchanged(m: Measurements, commands: NextCommands) -> NextStep | None:
