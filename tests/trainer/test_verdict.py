@@ -255,6 +255,24 @@ def test_a_point_that_is_never_found_is_named_with_what_to_look_at() -> None:
     assert unseen.steps[0].command.startswith("trainer select 'videos/monday 1.mp4' --project mouse --count 20 --by uncertainty")
 
 
+@pytest.mark.parametrize(
+    ("falling", "median_px", "pictures", "kinds"),
+    [
+        (0.07, 0.59, 31_200, ["resolution", "not exact"]),
+        (0.07, 0.53, 31_200, ["too short", "resolution", "not exact"]),
+        (0.25, 0.59, 31_200, ["too short", "resolution", "not exact"]),
+        (0.07, 0.59, 20_000, ["too short", "not exact"]),
+    ],
+    ids=["a fall is not enough", "a fall is enough", "a large fall is enough", "short"],
+)
+def test_points_seen_too_coarsely_are_told_before_a_fall_that_does_not_reach_what_counts_as_right(
+    falling: float, median_px: float, pictures: int, kinds: list[str]
+) -> None:
+    errors = replace(GOOD, train_median_px=0.55, median_px=median_px, mean_px=0.73, radius_px=0.5, scatter_px=0.1)
+    measured = replace(errors, falling=falling, pictures=pictures)
+    assert [step.kind for step in verdict(seen_at(2.0, measured), PLACE).steps] == kinds
+
+
 def test_a_point_that_the_resolution_keeps_inexact_is_not_said_to_be_lost_too() -> None:
     measured = seen_at(3.0, with_points(point("c"), point("d", median_px=2.6, train_median_px=2.7)))
     assert [step.kind for step in verdict(measured, PLACE).steps] == ["resolution"]

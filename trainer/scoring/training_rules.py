@@ -133,10 +133,18 @@ def not_yet_learnt(m: Measurements, commands: NextCommands) -> NextStep | None:
 
 
 def too_short(m: Measurements, commands: NextCommands) -> NextStep | None:
-    """A training that ended too early otherwise: its error still fell, or nobody knows how long it was."""
-    still = falls(m) and not gap(m)
+    """A training that ended too early otherwise: its error still fell, or nobody knows how long it was.
+
+    One that was long is not called too short where its points are seen too coarsely and another such fall would not be enough.
+    """
+    still = falls(m) and not gap(m) and (short(m) or too_coarse(m) is None or _enough_after_another_fall(m))
     ended_early = still or (short(m) and unlearnt(m))
     return _ended_early(m, commands) if ended_early and looks_at_images(m) and not hardly_trained(m) else None
+
+
+def _enough_after_another_fall(m: Measurements) -> bool:
+    """As much as the last fifth of the epochs brought would take the held-out median to within what counts as right."""
+    return m.falling is not None and m.median_px * (1 - m.falling) <= m.radius_px
 
 
 def _ended_early(m: Measurements, commands: NextCommands) -> NextStep:
