@@ -456,6 +456,22 @@ def test_a_short_training_blames_a_label_only_where_the_answer_is_far_off() -> N
     assert verdict(of_points, PLACE).steps[0].kind == "single labels", "what counts as right of this very point"
 
 
+def test_a_network_that_has_only_begun_to_learn_blames_no_label() -> None:
+    wrong = Suspect(place=(3, 0, 1), learnt=True, image="img0003.png", point="ear", error_px=31.0, confidence=0.9)
+    begun = replace(GOOD, pictures=1_200, falling=0.29, suspects=(wrong,))
+    assert [step.kind for step in verdict(begun, PLACE).steps] == ["too short"]
+    assert verdict(replace(begun, falling=0.01), PLACE).steps[0].kind == "single labels"
+    assert "single labels" in [step.kind for step in verdict(replace(begun, pictures=41_000), PLACE).steps]
+
+
+def test_no_step_stands_twice() -> None:
+    """A short training that still falls, one of whose points is not found: both ask for a longer one."""
+    measured = replace(with_points(point("c", median_px=3.0, train_median_px=2.8)), pictures=1_200, falling=0.29)
+    steps = verdict(measured, PLACE).steps
+    assert [step.kind for step in steps] == ["too short"]
+    assert steps[0].why.startswith("Trained too short")
+
+
 def test_a_few_exchanged_labels_are_named_though_they_may_be_the_networks_mistakes() -> None:
     few = replace(
         SHORT, train_median_px=GOOD.train_median_px, exchanges=(Exchange(first="l", second="r", learnt=0.05, scored=0.0, frames=4),)

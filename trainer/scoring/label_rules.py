@@ -9,6 +9,7 @@ from trainer.scoring.next_step import (
     FEWEST_FRAMES,
     NAMES_UNCLEAR,
     NextStep,
+    falls,
     hardly_trained,
     labels_scatter,
     looks_at_images,
@@ -93,7 +94,9 @@ def scattered(m: Measurements, commands: NextCommands) -> NextStep | None:
 
 
 def single_labels(m: Measurements, commands: NextCommands) -> NextStep | None:
-    """Single labels that are likely wrong."""
+    """Single labels that are likely wrong; a network that has only begun to learn cannot tell."""
+    if short(m) and falls(m):
+        return None
     wrong = [one for one in m.suspects if one.learnt and (not short(m) or _far(one, m))]
     if not wrong:
         return _few_exchanged(m, commands)

@@ -156,7 +156,7 @@ def verdict(m: Measurements, commands: NextCommands) -> Verdict:
 
 
 def _judged(m: Measurements, commands: NextCommands) -> Verdict:
-    steps = [step for rule in RULES if (step := rule(m, commands)) is not None]
+    steps = _without_repeats([step for rule in RULES if (step := rule(m, commands)) is not None])
     if label_rules.video_with_other_names(m) is not None:
         steps = [step for step in steps if step.kind not in OF_NAMES]
     well = training_rules.good(m, commands)
@@ -164,6 +164,14 @@ def _judged(m: Measurements, commands: NextCommands) -> Verdict:
         longer = training_rules.may_be_longer(m, commands)
         return _of([*steps, well, *([longer] if longer is not None else [])], m, commands, finding=well.why)
     return _of(steps, m, commands, finding=steps[0].why)
+
+
+def _without_repeats(steps: list[NextStep]) -> list[NextStep]:
+    """The first of those that ask for the same for one kind of reason."""
+    kept: dict[tuple[str, str], NextStep] = {}
+    for step in steps:
+        kept.setdefault((step.kind, step.command), step)
+    return list(kept.values())
 
 
 def _of(steps: list[NextStep], m: Measurements, commands: NextCommands, *, finding: str) -> Verdict:
