@@ -77,21 +77,37 @@ def sized(*others: int, size: tuple[int, int] = (800, 800)) -> LabelledFrames:
     return replace(frames, sizes=tuple(size if index in others else frames.size for index in range(len(frames))))
 
 
-def test_images_that_are_not_as_large_as_the_rest_of_their_video_are_named() -> None:
+def test_images_that_are_larger_or_smaller_than_the_rest_of_their_video_with_labels_that_are_not_are_named() -> None:
     found = one(check_labels(sized(7)))
     assert found.kind == "size"
-    assert found.sentence.startswith("1 of the 60 images of 'm1' is not 400x400 as the rest: m1/img007.png of 800x800; an image")
-    several = one(check_labels(sized(1, 2, 3, 4, size=(300, 500)))).sentence
-    assert several.startswith(
-        "4 of the 60 images of 'm1' are not 400x400 as the rest: m1/img001.png of 500x300, m1/img002.png of 500x300, "
+    assert found.sentence.startswith(
+        "1 of the 60 images of 'm1' is not 400x400 as the rest, but its labels lie as far apart: m1/img007.png of 800x800; an image that"
     )
-    assert "m1/img003.png of 500x300, …; an image" in several
+    several = one(check_labels(sized(1, 2, 3, 4, size=(202, 200)))).sentence
+    assert "4 of the 60 images of 'm1' are not 400x400 as the rest" in several
+    assert ": m1/img001.png of 200x202, m1/img002.png of 200x202, m1/img003.png of 200x202, …; an image" in several
 
 
-def test_sizes_that_differ_between_videos_or_by_halves_are_usual() -> None:
-    frames = sized(*range(30))
-    assert check_labels(frames) == []
+def test_sizes_that_differ_between_videos_by_halves_or_by_a_cut_are_usual() -> None:
+    assert check_labels(sized(*range(30))) == []
+    assert check_labels(sized(1, 2, size=(300, 400))) == []
     assert check_labels(replace(sized(*range(12)), group=("m1",) * 12 + ("m2",) * 48)) == []
+
+
+def test_labels_that_are_as_many_times_larger_as_their_image_fit_it() -> None:
+    frames = sized(7, 8)
+    points = frames.points.copy()
+    points[7:9] *= 2
+    assert check_labels(replace(frames, points=points)) == []
+
+
+def test_of_single_labels_nobody_can_tell_whether_an_image_was_resized() -> None:
+    frames = sized(7)
+    points = frames.points.copy()
+    points[7, :, 1:] = np.nan
+    assert check_labels(replace(frames, points=points)) == []
+    one_point = replace(frames, points=frames.points[:, :, :1], hidden=frames.hidden[:, :, :1], point_names=("snout",))
+    assert check_labels(one_point) == []
 
 
 def test_a_misplaced_point_is_found_by_its_distances() -> None:

@@ -1,6 +1,7 @@
 """What is odd about a set of labels before anything is trained on it: too few, lopsided, or points that can hardly be right."""
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ LONG = 2.0  # a distance between two points so many times the median, and far ou
 SPREADS = 6.0
 ONE_HANDED = 0.9  # where left is on one side in so many frames, the others are suspects; seen from the side both occur
 OTHER_SIZE = 0.25  # images of a video that are not as large as the rest, where they are so few
+IN_PROPORTION = 0.02  # by which the ratio of an image's sides may differ from that of the others
 NAMED = 3  # images in a sentence about several
 LEAST_FRAMES = 10  # no statistics on fewer
 
@@ -113,22 +115,45 @@ def _lopsided(frames: LabelledFrames) -> Iterator[LabelFinding]:
 
 
 def _odd_sizes(frames: LabelledFrames) -> Iterator[LabelFinding]:
-    """Images that are not as large as the others of their video: resized or exchanged since they were labelled, perhaps."""
+    """Images that are a few of their video larger or smaller than the rest, whose labels are not: resized after they were labelled."""
     for group in dict.fromkeys(frames.group) if frames.sizes else ():
         own = [index for index, name in enumerate(frames.group) if name == group]
-        counts = Counter(frames.sizes[index] for index in own)
-        (height, width), _ = counts.most_common(1)[0]
-        others = [index for index in own if frames.sizes[index] != (height, width)]
+        (height, width), _ = Counter(frames.sizes[index] for index in own).most_common(1)[0]
+        rest = [index for index in own if frames.sizes[index] == (height, width)]
+        others = [index for index in own if index not in rest and _is_resized(frames, index, rest)]
         if not 0 < len(others) <= OTHER_SIZE * len(own):
             continue
+        are, their = ("is", "its") if len(others) == 1 else ("are", "their")
         named = [f"{image_name(frames.images[index])} of {frames.sizes[index][1]}x{frames.sizes[index][0]}" for index in others[:NAMED]]
         all_named = ", ".join([*named, "…"] if len(others) > NAMED else named)
         yield LabelFinding(
             kind="size",
-            sentence=f"{len(others)} of the {len(own)} images of '{group}' {'is' if len(others) == 1 else 'are'} not {width}x{height} as "
-            f"the rest: {all_named}; an image that was resized after it was labelled no longer fits its labels: put the original back, or "
-            "look at its labels (`trainer label`)",
+            sentence=f"{len(others)} of the {len(own)} images of '{group}' {are} not {width}x{height} as the rest, but {their} labels lie "
+            f"as far apart: {all_named}; an image that was resized after it was labelled no longer fits its labels: put the original back, "
+            "or look at its labels (`trainer label`)",
         )
+
+
+def _is_resized(frames: LabelledFrames, index: int, rest: list[int]) -> bool:
+    """Whether an image has the others' sides in proportion, and labels that lie as far apart as theirs."""
+    (height, width), (other_height, other_width) = frames.sizes[index], frames.sizes[rest[0]]
+    if abs(width * other_height / (height * other_width) - 1) > IN_PROPORTION:
+        return False  # cut, not resized
+    own, usual = _lengths(frames.points[[index]]), _lengths(frames.points[rest])
+    times = [
+        float(np.nanmedian(own[:, pair]) / np.nanmedian(usual[:, pair]))
+        for pair in range(own.shape[1])
+        if not (np.isnan(own[:, pair]).all() or np.isnan(usual[:, pair]).all())
+    ]
+    grown = float(np.log(np.median(times))) if times else math.inf
+    return abs(grown) < abs(grown - math.log(height / other_height))
+
+
+def _lengths(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n × A, pairs): from each point of an animal to each other; never 0."""
+    pairs = np.array(list(itertools.combinations(range(points.shape[2]), 2)), np.int64).reshape(-1, 2)
+    apart = np.linalg.norm(points[:, :, pairs[:, 0]] - points[:, :, pairs[:, 1]], axis=-1)
+    return np.maximum(apart.reshape(len(points) * points.shape[1], len(pairs)), 1e-6)
 
 
 def _odd_distances(frames: LabelledFrames) -> Iterator[LabelFinding]:
