@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.labels.images import ImageRef
+from trainer.labels.images import ImageRef, Size
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.mirror import order_of, sides_of
 
@@ -119,9 +119,12 @@ def _odd_sizes(frames: LabelledFrames) -> Iterator[LabelFinding]:
     for group in dict.fromkeys(frames.group) if frames.sizes else ():
         own = [index for index, name in enumerate(frames.group) if name == group]
         (height, width), _ = Counter(frames.sizes[index] for index in own).most_common(1)[0]
-        rest = [index for index in own if frames.sizes[index] == (height, width)]
-        others = [index for index in own if index not in rest and _is_resized(frames, index, rest)]
+        others = [index for index in own if frames.sizes[index] != (height, width)]
         if not 0 < len(others) <= OTHER_SIZE * len(own):
+            continue
+        usual = _lengths(frames.points[[index for index in own if frames.sizes[index] == (height, width)]])
+        others = [index for index in others if _is_resized(_lengths(frames.points[[index]]) / usual, frames.sizes[index], (height, width))]
+        if not others:
             continue
         are, their = ("is", "its") if len(others) == 1 else ("are", "their")
         named = [f"{image_name(frames.images[index])} of {frames.sizes[index][1]}x{frames.sizes[index][0]}" for index in others[:NAMED]]
@@ -134,26 +137,21 @@ def _odd_sizes(frames: LabelledFrames) -> Iterator[LabelFinding]:
         )
 
 
-def _is_resized(frames: LabelledFrames, index: int, rest: list[int]) -> bool:
-    """Whether an image has the others' sides in proportion, and labels that lie as far apart as theirs."""
-    (height, width), (other_height, other_width) = frames.sizes[index], frames.sizes[rest[0]]
-    if abs(width * other_height / (height * other_width) - 1) > IN_PROPORTION:
-        return False  # cut, not resized
-    own, usual = _lengths(frames.points[[index]]), _lengths(frames.points[rest])
-    times = [
-        float(np.nanmedian(own[:, pair]) / np.nanmedian(usual[:, pair]))
-        for pair in range(own.shape[1])
-        if not (np.isnan(own[:, pair]).all() or np.isnan(usual[:, pair]).all())
-    ]
-    grown = float(np.log(np.median(times))) if times else math.inf
-    return abs(grown) < abs(grown - math.log(height / other_height))
+def _is_resized(times: NDArray[np.float64], size: Size, usual: Size) -> bool:
+    """Whether an image has the others' sides in proportion, and its labels do not lie so many `times` farther apart; (pairs,)."""
+    if abs(size[1] * usual[0] / (size[0] * usual[1]) - 1) > IN_PROPORTION or np.isnan(times).all():
+        return False  # cut, or nobody can tell
+    grown = math.log(float(np.nanmedian(times)))
+    return abs(grown) < abs(grown - math.log(size[0] / usual[0]))
 
 
 def _lengths(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n × A, pairs): from each point of an animal to each other; never 0."""
-    pairs = np.array(list(itertools.combinations(range(points.shape[2]), 2)), np.int64).reshape(-1, 2)
-    apart = np.linalg.norm(points[:, :, pairs[:, 0]] - points[:, :, pairs[:, 1]], axis=-1)
-    return np.maximum(apart.reshape(len(points) * points.shape[1], len(pairs)), 1e-6)
+    """(pairs,): from each point of an animal to each other, the median over frames and animals; NaN where unknown, never 0."""
+    apart = [
+        np.linalg.norm(points[:, :, one] - points[:, :, other], axis=-1) for one, other in itertools.combinations(range(points.shape[2]), 2)
+    ]
+    known = [each[~np.isnan(each)] for each in apart]
+    return np.array([max(1e-6, float(np.median(each))) if len(each) else np.nan for each in known])
 
 
 def _odd_distances(frames: LabelledFrames) -> Iterator[LabelFinding]:
