@@ -16,7 +16,7 @@ needs_account = pytest.mark.skipif(not ACCOUNT.exists(), reason="needs Linux's a
 
 @contextmanager
 def memory_left(megabytes: int) -> Iterator[None]:
-    """Refuse this process more than so much memory beyond what it has."""
+    """Refuse this process more than so much memory beyond what it has; without oneDNN, which then calls kernels that it could not make."""
     _give_back_blocks_from(1 << 20)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # each further thread reserves a heap of its own
@@ -24,9 +24,11 @@ def memory_left(megabytes: int) -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (used + megabytes * 2**20, hard))
     try:
+        torch.backends.mkldnn.set_flags(_enabled=False, _fp32_precision=None)
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+        torch.backends.mkldnn.set_flags(_enabled=True, _fp32_precision=None)
         torch.set_num_threads(threads)
         _give_back_blocks_from(1 << 25)
 

@@ -96,6 +96,7 @@ def test_a_finished_run_is_read_and_another_one_refused(tmp_path: Path) -> None:
     assert first.seed == QUICK.seed
     assert first.settings["learning_rate"] == QUICK.learning_rate
     assert len(first.epochs) == 1
+    assert execute(labels, replace(planned, settings=replace(QUICK, held_out_batch=1)), tmp_path / "run") == first
     with pytest.raises(TrainingError, match="other settings or frames; choose another --out"):
         execute(labels, replace(planned, settings=replace(QUICK, batch=5)), tmp_path / "run")
     with pytest.raises(TrainingError, match="other labels"):

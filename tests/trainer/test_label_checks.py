@@ -81,15 +81,19 @@ def test_images_that_are_larger_or_smaller_than_the_rest_of_their_video_with_lab
     found = one(check_labels(sized(7)))
     assert found.kind == "size"
     assert found.sentence.startswith(
-        "1 of the 60 images of 'm1' is not 400x400 as the rest, but its labels lie as far apart: m1/img007.png of 800x800; an image that"
+        "1 of the 60 images of 'm1' is not 400x400 as the rest, but its labels lie as far apart: m1/img007.png of 800x800; look whether"
     )
     several = one(check_labels(sized(1, 2, 3, 4, size=(202, 200)))).sentence
     assert "4 of the 60 images of 'm1' are not 400x400 as the rest" in several
-    assert ": m1/img001.png of 200x202, m1/img002.png of 200x202, m1/img003.png of 200x202, …; an image" in several
+    assert ": m1/img001.png of 200x202, m1/img002.png of 200x202, m1/img003.png of 200x202, …; look whether" in several
 
 
 def test_sizes_that_differ_between_videos_by_halves_or_by_a_cut_are_usual() -> None:
     assert check_labels(sized(*range(30))) == []
+    assert check_labels(sized(*range(16))) == []
+    assert [finding.kind for finding in check_labels(sized(*range(15)))] == ["size"]
+    few = replace(sized(0), group=("m1",) * 9 + ("m2",) * 51)
+    assert [finding.kind for finding in check_labels(few)] == [], "too few to be called the rest"
     assert check_labels(sized(1, 2, size=(300, 400))) == []
     assert check_labels(replace(sized(*range(12)), group=("m1",) * 12 + ("m2",) * 48)) == []
 

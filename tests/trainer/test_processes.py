@@ -164,12 +164,17 @@ def test_memory_that_ends_in_one_process_is_a_sentence_in_each(tmp_path: Path, f
         )
         for rank in ("0", "1")
     ]
-    said = [process.communicate(timeout=800)[1] for process in started]
+    try:
+        said = [process.communicate(timeout=800)[1] for process in started]
+    finally:
+        for process in started:
+            process.kill()  # one that waits for the other would wait on
+            process.wait()
     assert [process.returncode for process in started] == [1, 1], said
     first, second = ((tmp_path / f"{rank}.txt").read_text() for rank in range(2))
     assert first == "process 1 of 2: another process of this training ended; expected all to go on; what that one printed says why"
     assert second.startswith(
-        "the memory does not hold a batch of 16 pictures; 4 fit: give --batch 4; the epochs before are kept: the same "
+        "the memory does not hold a batch of 16 pictures; 4 fit: give --batch 4; the epochs before are kept, and the same "
     )
 
 
@@ -177,5 +182,16 @@ def test_another_error_of_a_process_stays_what_it_is() -> None:
     of_two = Processes(rank=0, count=2, nodes=1)
     with pytest.raises(RuntimeError, match="mat1 and mat2"), lost_process_refused(of_two):
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
-    with pytest.raises(RuntimeError, match="gloo"), lost_process_refused(ALONE):
-        raise RuntimeError("gloo is not built in")
+    with pytest.raises(RuntimeError, match="Unable to find"), lost_process_refused(of_two):
+        raise RuntimeError("[enforce fail at gloo/transport/tcp/device.cc] Unable to find interface for: nosuch0")
+    with pytest.raises(RuntimeError, match="closed by peer"), lost_process_refused(ALONE):
+        raise RuntimeError("Connection closed by peer")
+
+
+@pytest.mark.parametrize(
+    "said", ["[gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:2480", "NCCL error: or a remote process exiting early"]
+)
+def test_what_the_libraries_say_of_a_process_that_ended_is_one_sentence(said: str) -> None:
+    of_two = Processes(rank=1, count=2, nodes=1)
+    with pytest.raises(TrainingError, match="process 2 of 2: another process of this training ended"), lost_process_refused(of_two):
+        raise RuntimeError(said)

@@ -258,7 +258,7 @@ def test_a_point_that_is_never_found_is_named_with_what_to_look_at() -> None:
 @pytest.mark.parametrize(
     ("falling", "median_px", "pictures", "kinds"),
     [
-        (0.07, 0.59, 31_200, ["resolution", "not exact"]),
+        (0.07, 0.59, 31_200, ["resolution", "too short", "not exact"]),
         (0.07, 0.53, 31_200, ["too short", "resolution", "not exact"]),
         (0.25, 0.59, 31_200, ["too short", "resolution", "not exact"]),
         (0.07, 0.59, 20_000, ["too short", "not exact"]),
@@ -271,6 +271,18 @@ def test_points_seen_too_coarsely_are_told_before_a_fall_that_does_not_reach_wha
     errors = replace(GOOD, train_median_px=0.55, median_px=median_px, mean_px=0.73, radius_px=0.5, scatter_px=0.1)
     measured = replace(errors, falling=falling, pictures=pictures)
     assert [step.kind for step in verdict(seen_at(2.0, measured), PLACE).steps] == kinds
+
+
+def test_one_coarse_point_does_not_stand_before_a_training_that_the_others_need() -> None:
+    coarse = replace(point("c", median_px=4.0, train_median_px=4.0), seen_px=3.0)
+    others = [point(name, median_px=4.0, train_median_px=4.0) for name in "ab"]
+    falling = replace(GOOD, train_median_px=4.0, median_px=4.0, mean_px=4.5, falling=0.3, scatter_px=0.1)
+    steps = [step.kind for step in verdict(replace(falling, points=(*others, coarse)), PLACE).steps]
+    assert steps[0] == "too short"
+    assert "resolution" in steps
+    alone = replace(falling, median_px=1.5, train_median_px=1.4, points=(point("a"), point("b"), coarse), falling=0.07)
+    assert [step.kind for step in verdict(alone, PLACE).steps][:2] == ["resolution", "too short"]
+    assert verdict(replace(alone, pictures=20_000), PLACE).steps[0].kind == "too short"
 
 
 def test_a_point_that_the_resolution_keeps_inexact_is_not_said_to_be_lost_too() -> None:
@@ -451,7 +463,8 @@ def test_a_short_training_blames_a_label_only_where_the_answer_is_far_off() -> N
     assert [step.kind for step in verdict(replace(short, suspects=(near,)), PLACE).steps] == ["good", "too short"]
     assert [step.kind for step in verdict(replace(short, suspects=(far, near)), PLACE).steps] == ["single labels", "good", "too short"]
     assert verdict(replace(short, suspects=(far, near)), PLACE).steps[0].why.startswith("1 label lies far")
-    assert verdict(replace(GOOD, suspects=(near,)), PLACE).steps[0].kind == "single labels"
+    for pictures in (41_000, None):
+        assert verdict(replace(GOOD, suspects=(near,), pictures=pictures), PLACE).steps[0].kind == "single labels"
     of_points = replace(short, points=tuple(replace(one, radius_px=1.3) for one in short.points), suspects=(near,))
     assert verdict(of_points, PLACE).steps[0].kind == "single labels", "what counts as right of this very point"
 

@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from trainer.experiments.run_plan import PlannedRun
 from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import images_in_words
+from trainer.networks.usual_training import HELD_OUT_BATCH
 from trainer.reports.machine import machine
 from trainer.scoring.assignment import in_order_of_labels
 from trainer.scoring.metrics import point_errors
@@ -179,7 +180,8 @@ def _sample(index: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _identity(labels: Labels, planned: PlannedRun) -> str:
-    return identity_of(labels.sha256, asdict(planned.settings), planned.parts.arrays())
+    settings = replace(planned.settings, held_out_batch=HELD_OUT_BATCH)  # which changes nothing that is kept
+    return identity_of(labels.sha256, asdict(settings), planned.parts.arrays())
 
 
 def _refuse_group() -> None:

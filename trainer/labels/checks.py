@@ -116,11 +116,13 @@ def _lopsided(frames: LabelledFrames) -> Iterator[LabelFinding]:
 
 def _odd_sizes(frames: LabelledFrames) -> Iterator[LabelFinding]:
     """Images that are a few of their video larger or smaller than the rest, whose labels are not: resized after they were labelled."""
-    for group in dict.fromkeys(frames.group) if frames.sizes else ():
-        own = [index for index, name in enumerate(frames.group) if name == group]
+    groups: dict[str, list[int]] = {}
+    for index, name in enumerate(frames.group if frames.sizes else ()):
+        groups.setdefault(name, []).append(index)
+    for group, own in groups.items():
         (height, width), _ = Counter(frames.sizes[index] for index in own).most_common(1)[0]
         others = [index for index in own if frames.sizes[index] != (height, width)]
-        if not 0 < len(others) <= OTHER_SIZE * len(own):
+        if len(own) < LEAST_FRAMES or not 0 < len(others) <= OTHER_SIZE * len(own):
             continue
         usual = _lengths(frames.points[[index for index in own if frames.sizes[index] == (height, width)]])
         others = [index for index in others if _is_resized(_lengths(frames.points[[index]]) / usual, frames.sizes[index], (height, width))]
@@ -132,8 +134,7 @@ def _odd_sizes(frames: LabelledFrames) -> Iterator[LabelFinding]:
         yield LabelFinding(
             kind="size",
             sentence=f"{len(others)} of the {len(own)} images of '{group}' {are} not {width}x{height} as the rest, but {their} labels lie "
-            f"as far apart: {all_named}; an image that was resized after it was labelled no longer fits its labels: put the original back, "
-            "or look at its labels (`trainer label`)",
+            f"as far apart: {all_named}; look whether they fit: one that was resized after it was labelled is to be put back as it was",
         )
 
 

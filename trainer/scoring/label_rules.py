@@ -95,9 +95,10 @@ def scattered(m: Measurements, commands: NextCommands) -> NextStep | None:
 
 def single_labels(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Single labels that are likely wrong; a network that has only begun to learn cannot tell."""
-    if short(m) and falls(m):
+    was_short = m.pictures is not None and short(m)
+    if was_short and falls(m):
         return None
-    wrong = [one for one in m.suspects if one.learnt and (not short(m) or _far(one, m))]
+    wrong = [one for one in m.suspects if one.learnt and (not was_short or _far(one, m))]
     if not wrong:
         return _few_exchanged(m, commands)
     first = wrong[0]

@@ -24,6 +24,7 @@ from trainer.scoring.next_step import (
     median_in_words,
     not_exact,
     over_learnt,
+    radius_of,
     right_in_words,
     short,
     shown,
@@ -135,16 +136,31 @@ def not_yet_learnt(m: Measurements, commands: NextCommands) -> NextStep | None:
 def too_short(m: Measurements, commands: NextCommands) -> NextStep | None:
     """A training that ended too early otherwise: its error still fell, or nobody knows how long it was.
 
-    One that was long is not called too short where its points are seen too coarsely and another such fall would not be enough.
+    One whose points are seen too coarsely is called so after that, where another such fall would not be enough.
     """
-    still = falls(m) and not gap(m) and (short(m) or too_coarse(m) is None or _enough_after_another_fall(m))
+    return None if _too_coarse_to_fall(m) else _otherwise_too_short(m, commands)
+
+
+def too_short_too(m: Measurements, commands: NextCommands) -> NextStep | None:
+    """As `too_short`, of a training whose points are seen too coarsely."""
+    return _otherwise_too_short(m, commands) if _too_coarse_to_fall(m) else None
+
+
+def _otherwise_too_short(m: Measurements, commands: NextCommands) -> NextStep | None:
+    still = falls(m) and not gap(m)
     ended_early = still or (short(m) and unlearnt(m))
     return _ended_early(m, commands) if ended_early and looks_at_images(m) and not hardly_trained(m) else None
 
 
-def _enough_after_another_fall(m: Measurements) -> bool:
-    """As much as the last fifth of the epochs brought would take the held-out median to within what counts as right."""
-    return m.falling is not None and m.median_px * (1 - m.falling) <= m.radius_px
+def _too_coarse_to_fall(m: Measurements) -> bool:
+    """All that is not exact is seen too coarsely, and another such fall as the last fifth of the epochs brought is not enough for it."""
+    coarse = too_coarse(m)
+    if short(m) or coarse is None or m.falling is None:
+        return False
+    _, part = coarse
+    others = [point for point in m.points if point not in part.points]
+    exact = all(point.median_px <= radius_of(point, m) for point in others if point.scored)
+    return exact and part.median_px * (1 - m.falling) > part.radius_px
 
 
 def _ended_early(m: Measurements, commands: NextCommands) -> NextStep:

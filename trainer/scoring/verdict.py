@@ -74,6 +74,7 @@ RULES: tuple[Rule, ...] = (
     training_rules.unlike,
     training_rules.too_short,
     training_rules.resolution,
+    training_rules.too_short_too,
     training_rules.hardly_held_out,
     training_rules.judged_in_turn,
     point_rules.at_border,

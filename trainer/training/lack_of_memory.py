@@ -17,6 +17,7 @@ Learnt = TypeVar("Learnt")
 # what torch and its libraries say in a plain RuntimeError; oneDNN says of any lack that a primitive could not be created
 _WORDS = (
     "can't allocate memory",
+    "cannot allocate memory",
     "not enough memory",
     "out of memory",
     "could not create a memory",

@@ -64,7 +64,7 @@ def memory_refused(learn: Callable[[], None], learner: Learner, frames: Frames, 
 
 @contextmanager
 def kept_epochs_said(learner: Learner, checkpoint: Path) -> Iterator[None]:
-    """Where memory does not suffice after some epochs: that they are kept, and which command goes on with them.
+    """Where memory does not suffice after some epochs: that they are kept, and what goes on with them.
 
     Args:
         learner: that trains.
@@ -78,8 +78,8 @@ def kept_epochs_said(learner: Learner, checkpoint: Path) -> Iterator[None]:
     except TooLargeError as refused:
         if not checkpoint.is_file():
             raise
-        other = "also with another --held-out-batch" if learner.answers_held_out else "and another --batch needs another --out, or --force"
-        raise TooLargeError(f"{refused}; the epochs before are kept: the same command goes on with them, {other}") from None
+        also = "with any --held-out-batch" if learner.answers_held_out else "once more memory is free; another --batch begins anew"
+        raise TooLargeError(f"{refused}; the epochs before are kept, and the same command goes on with them {also}") from None
 
 
 def refuse_hopeless(learner: Learner, settings: FitSettings, *, meminfo: Path = Path("/proc/meminfo")) -> None:

@@ -33,7 +33,7 @@ class Processes:
         return self.count // self.nodes
 
 
-_CONNECTIONS = ("gloo", "nccl")  # the libraries that connect processes, in what they say
+_ENDED = ("connection closed by peer", "connection reset by peer", "remote process exit")  # what gloo and NCCL say of another process
 ALONE = Processes(rank=0, count=1, nodes=1)
 
 
@@ -70,7 +70,7 @@ def lost_process_refused(group: Processes) -> Iterator[None]:
     try:
         yield
     except RuntimeError as problem:
-        if group.count == 1 or not any(word in str(problem).lower() for word in _CONNECTIONS):
+        if group.count == 1 or not any(word in str(problem).lower() for word in _ENDED):
             raise
         raise TrainingError(
             f"process {group.rank + 1} of {group.count}: another process of this training ended; expected all to go on; what that one "
