@@ -182,10 +182,14 @@ def test_another_error_of_a_process_stays_what_it_is() -> None:
     of_two = Processes(rank=0, count=2, nodes=1)
     with pytest.raises(RuntimeError, match="mat1 and mat2"), lost_process_refused(of_two):
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
-    with pytest.raises(RuntimeError, match="Unable to find"), lost_process_refused(of_two):
-        raise RuntimeError("[enforce fail at gloo/transport/tcp/device.cc] Unable to find interface for: nosuch0")
     with pytest.raises(RuntimeError, match="closed by peer"), lost_process_refused(ALONE):
         raise RuntimeError("Connection closed by peer")
+
+
+def test_processes_that_cannot_reach_each_other_are_a_sentence_with_the_cause() -> None:
+    expected = r"process 1 of 2: the processes are not connected \(.*for: nosuch0\); expected a network"
+    with pytest.raises(TrainingError, match=expected), lost_process_refused(Processes(rank=0, count=2, nodes=1)):
+        raise RuntimeError("[enforce fail at gloo/transport/tcp/device.cc] Unable to find interface for: nosuch0\nframe #0")
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ class Processes:
         return self.count // self.nodes
 
 
+_CONNECTING = ("gloo", "nccl")  # the libraries that connect processes, in what they say
 _ENDED = ("connection closed by peer", "connection reset by peer", "remote process exit")  # what gloo and NCCL say of another process
 ALONE = Processes(rank=0, count=1, nodes=1)
 
@@ -62,7 +63,7 @@ def _checked(rank: int, count: int, *, nodes: int) -> Processes:
 
 @contextmanager
 def lost_process_refused(group: Processes) -> Iterator[None]:
-    """Say in one sentence that another process of the group ended while this one waited for it.
+    """Say in one sentence that another process of the group ended while this one waited for it, or cannot be reached.
 
     Raises:
         TrainingError: in place of what the libraries that connect processes say.
@@ -70,9 +71,14 @@ def lost_process_refused(group: Processes) -> Iterator[None]:
     try:
         yield
     except RuntimeError as problem:
-        if group.count == 1 or not any(word in str(problem).lower() for word in _ENDED):
+        said = str(problem).lower()
+        if group.count == 1 or not any(word in said for word in (*_ENDED, *_CONNECTING)):
             raise
+        here = f"process {group.rank + 1} of {group.count}"
+        if any(word in said for word in _ENDED):
+            raise TrainingError(
+                f"{here}: another process of this training ended; expected all to go on; what that one printed says why"
+            ) from problem
         raise TrainingError(
-            f"process {group.rank + 1} of {group.count}: another process of this training ended; expected all to go on; what that one "
-            "printed says why"
+            f"{here}: the processes are not connected ({str(problem).splitlines()[0]}); expected a network on which each reaches the others"
         ) from problem
