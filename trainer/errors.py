@@ -26,7 +26,16 @@ class DivergedError(TrainingError):
 
 
 class TooLargeError(TrainingError):
-    """A batch, or the data, that the memory does not hold: the sentence says what to make smaller, and which batch would fit."""
+    """A batch, or the data, that the memory does not hold: the sentence says what to make smaller, and which batch would fit.
+
+    Args:
+        found: the sentence.
+        option: that makes such a batch smaller; "" where none does.
+    """
+
+    def __init__(self, found: str, *, option: str = "") -> None:
+        super().__init__(found)
+        self.option = option
 
 
 class ProjectError(LabelError):

@@ -1,6 +1,7 @@
 """One browser for the tests of a page that do not kill it, and a process of its own for a test of memory."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,11 +31,11 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run a test marked `own_process` there: what the tests before it freed lies in this process, to be had beyond any limit."""
     if pyfuncitem.get_closest_marker("own_process") is None or ALONE in os.environ:
         return None
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", pyfuncitem.nodeid]
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", pyfuncitem.nodeid]
     environment = os.environ | {ALONE: "1", "PYTEST_ADDOPTS": ""}  # which may name tests, or this run's folder
     run = subprocess.run(command, cwd=pyfuncitem.config.rootpath, env=environment, capture_output=True, text=True, check=False)
     if run.returncode:
         pytest.fail(run.stdout[-20_000:] + run.stderr[-5_000:], pytrace=False)
-    if "1 skipped" in run.stdout:
-        pytest.skip("skipped in its own process")
+    if skipped := re.search(r"^SKIPPED \[1\] \S+ (.*)$", run.stdout, re.MULTILINE):
+        pytest.skip(skipped[1])
     return True

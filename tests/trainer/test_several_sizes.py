@@ -28,7 +28,7 @@ from trainer.labels.checks import check_labels
 from trainer.labels.images import ImageRef, frame_of
 from trainer.labels.join import join_labels
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.network_input import fields_of_view, sizes_sentence
+from trainer.labels.network_input import fields_of_view, images_in_words, sizes_sentence
 from trainer.networks.blocks import CropPlan
 from trainer.project.store import create_project
 from trainer.scoring.baseline import score_baselines, score_baselines_of_sizes
@@ -184,6 +184,10 @@ def test_what_is_done_with_the_sizes_is_said(tmp_path: Path, make_bundle: Callab
     assert str(sizes_sentence(frames)).startswith(
         "sizes: the images have several (4 of 128x96, 2 of 256x192); each is fitted to the network's 256x192, its sides in proportion"
     )
+    small, large = (frames.subset(np.flatnonzero([own == size for own in frames.sizes])) for size in ((96, 128), (192, 256)))
+    assert str(sizes_sentence(small)).startswith("sizes: the images are 128x96; each is fitted to the network's 256x192, its sides")
+    assert images_in_words(small).startswith("128x96, each fitted to 256x192")
+    assert (sizes_sentence(large), images_in_words(large)) == (None, "256x192")
     description = read_bundle(make_bundle(tmp_path / "spot", height=192, width=256, fit="letterbox")).description
     assert fields_of_view(description, frames) == (
         "4 images: The network sees all of the camera's 128x96 image, resized to 256x192, in grey. "

@@ -21,6 +21,7 @@ from trainer.behaviour.delay import on_own_frames, said_of_delay
 from trainer.behaviour.export import ExportedBehaviour, carried_frames, export
 from trainer.behaviour.false_bouts import earlier_bundle, false_bouts
 from trainer.behaviour.frame_choice import chosen, in_runs, longest_runs, noted, said_of, without_network
+from trainer.behaviour.kept_training import LAST
 from trainer.behaviour.learning_record import learning_record, settings_in_force, training_answers
 from trainer.behaviour.mirroring import mirroring_of
 from trainer.behaviour.next_commands import commands_of
@@ -42,7 +43,7 @@ from trainer.errors import TrainingError
 from trainer.ethogram.checks import findings
 from trainer.reports.behaviour_report import write_behaviour_report
 from trainer.sentences import sentences_to
-from trainer.training.lack_of_memory import lack_refused
+from trainer.training.lack_of_memory import kept_epochs_said, lack_refused
 from trainer.whole_files import disk_refusals
 
 SELF_TEST_FRAMES = 64
@@ -78,7 +79,7 @@ def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> Behavi
     learnt = replace(videos, videos=(*in_runs(videos.of("train")), *in_runs(videos.of("validation")), *videos.of("test")))
     say("computing the features of every video")
     prepared = _with_false_bouts(request, learnt, prepare(learnt, axis.plan, request.settings), say)
-    with disk_refusals(run):
+    with disk_refusals(run), kept_epochs_said(run, LAST, anew=request.anew):
         trained = train(learnt, axis.plan, request.settings, run, say=say, anew=request.anew, prepared=prepared)
     say("fitting temperature and thresholds to the validation videos …")
     calibrated = calibrate(

@@ -15,6 +15,7 @@ from tracker.self_test_clip import Clip
 from trainer.behaviour.carried_description import with_answer
 from trainer.behaviour.carried_proof import PROVED_FRAMES
 from trainer.behaviour.division import SplitBy
+from trainer.behaviour.kept_training import LAST
 from trainer.behaviour.table_rows import PARTS
 from trainer.bundle_places import refuse_other_content, refuse_unwritable_places, run_folder
 from trainer.errors import TrainingError
@@ -40,7 +41,7 @@ from trainer.networks.layer_table import NetworkTable, table_of_calls
 from trainer.reports.learning_section import Learning
 from trainer.reports.report_files import REPORT_FILE
 from trainer.sentences import sentences_to
-from trainer.training.lack_of_memory import lack_refused
+from trainer.training.lack_of_memory import kept_epochs_said, lack_refused
 from trainer.whole_files import disk_refusals
 
 SELF_TEST_FRAMES = 8
@@ -133,7 +134,7 @@ def make_forecast_bundle(request: ForecastRequest, console: Console) -> Forecast
     request.settings.check()
     request.rule.check()
     folder, say = run_folder(out), sentences_to(console)
-    with disk_refusals(folder):
+    with disk_refusals(folder), kept_epochs_said(folder, LAST, anew=request.anew):
         recordings, parts = read_parts(request, folder, say)
         networks, trained = _train(request, parts, folder, say)
     run = _compare(request, parts, networks, trained)

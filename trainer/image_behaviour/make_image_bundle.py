@@ -22,6 +22,7 @@ from trainer.behaviour.class_prior import take_out_added
 from trainer.behaviour.export import ExportedBehaviour, export_step
 from trainer.behaviour.false_bouts import Runs, earlier_bundle, false_bouts
 from trainer.behaviour.frame_choice import in_runs, longest_runs, noted, said_of, without_network
+from trainer.behaviour.kept_training import LAST
 from trainer.behaviour.learning_record import learning_record, settings_in_force, training_answers
 from trainer.behaviour.make_behaviour_bundle import collapsed, counted
 from trainer.behaviour.next_commands import commands_of
@@ -51,7 +52,7 @@ from trainer.image_behaviour.region import plan_of
 from trainer.image_behaviour.train_images import SMALLER, TrainedImages, all_targets, train_images, whole_features, whole_logits
 from trainer.reports.behaviour_report import write_behaviour_report
 from trainer.sentences import sentences_to
-from trainer.training.lack_of_memory import lack_refused
+from trainer.training.lack_of_memory import kept_epochs_said, lack_refused
 from trainer.whole_files import disk_refusals
 
 _CLIP_BYTES, _FEWEST, _MOST = 2_000_000, 4, 64  # of the self-test, and its frames
@@ -90,7 +91,7 @@ def make_image_bundle(request: ImageRequest, console: Console) -> BehaviourBundl
         say(sentence)
     learnt = replace(videos, videos=(*in_runs(videos.of("train")), *in_runs(videos.of("validation")), *videos.of("test")))
     false = _false_bouts(request, learnt, say)
-    with disk_refusals(run):
+    with disk_refusals(run), kept_epochs_said(run, LAST, anew=request.anew):
         trained = train_images(learnt, request.settings, run, say=say, anew=request.anew, false=false)
     calibrated = calibrate_images(trained, learnt, rule=request.settings.threshold, together=request.settings.held_out_batch)
     if calibrated.weights_out:

@@ -83,24 +83,26 @@ def fields_of_view(description: Description, frames: LabelledFrames) -> str:
 
 def sizes_in_words(frames: LabelledFrames) -> str:
     """How large the images are: "640x480", or "100 of 640x480, 16 of 300x200"."""
-    if not frames.sizes:
-        return f"{frames.size[1]}x{frames.size[0]}"
+    if len(set(frames.own_sizes)) < 2:
+        height, width = (*frames.own_sizes, frames.size)[0]
+        return f"{width}x{height}"
     return ", ".join(f"{count} of {width}x{height}" for (height, width), count in Counter(frames.sizes).most_common())
 
 
 def images_in_words(frames: LabelledFrames) -> str:
     """The same, and for images of several sizes what is done with them and in whose pixels their errors are."""
-    if not frames.sizes:
+    if set(frames.own_sizes) <= {frames.size}:
         return sizes_in_words(frames)
     return f"{sizes_in_words(frames)}, each fitted to {frames.size[1]}x{frames.size[0]}. {OWN_PIXELS}"
 
 
 def sizes_sentence(frames: LabelledFrames) -> str | None:
-    """What is done with images of several sizes; None where they have one."""
-    if not frames.sizes:
+    """What is done with images of another size than the network's frame; None where there are none."""
+    if set(frames.own_sizes) <= {frames.size}:
         return None
+    found = f"have several ({sizes_in_words(frames)})" if len(set(frames.sizes)) > 1 else f"are {sizes_in_words(frames)}"
     return (
-        f"sizes: the images have several ({sizes_in_words(frames)}); each is fitted to the network's {frames.size[1]}x{frames.size[0]}, "
+        f"sizes: the images {found}; each is fitted to the network's {frames.size[1]}x{frames.size[0]}, "
         "its sides in proportion, between black bars, as a camera of that size would be at the rig"
     )
 

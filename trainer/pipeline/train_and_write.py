@@ -91,7 +91,7 @@ def _say(console: Console, stage: str) -> None:
 
 def _print_labels(request: BundleRequest, console: Console) -> None:
     frames, split = request.frames, explained(request.parts.description)
-    sizes = "several sizes" if frames.sizes else sizes_in_words(frames)
+    sizes = "several sizes" if len(set(frames.sizes)) > 1 else sizes_in_words(frames)
     console.print(
         f"{len(frames)} labelled frames of {sizes}, {len(frames.point_names)} points; {split}",
         soft_wrap=True,

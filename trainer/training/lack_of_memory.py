@@ -4,6 +4,7 @@ import gc
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import cv2
@@ -11,6 +12,7 @@ import torch
 
 from trainer.errors import TooLargeError
 
+BATCH, HELD_OUT = "--batch", "--held-out-batch"
 _SAID_BY = (RuntimeError, MemoryError, cv2.error)
 Learnt = TypeVar("Learnt")
 
@@ -74,7 +76,7 @@ def batch_refused(learn: Callable[[], Learnt], step: Callable[[int], object], ba
     Raises:
         TooLargeError: in place of what torch, NumPy or OpenCV say.
     """
-    return _refused(learn, step, batch, _Words(what, "--batch", otherwise))
+    return _refused(learn, step, batch, _Words(what, BATCH, otherwise))
 
 
 def held_out_refused(
@@ -92,8 +94,31 @@ def held_out_refused(
     Raises:
         TooLargeError: in place of what torch, NumPy or OpenCV say.
     """
-    words = _Words("held-out frames", "--held-out-batch", otherwise)
+    words = _Words("held-out frames", HELD_OUT, otherwise)
     return _refused(answer, some, batch, words, at_fault=answering)
+
+
+@contextmanager
+def kept_epochs_said(run: Path, checkpoint: str, *, anew: bool = False) -> Iterator[None]:
+    """Where memory does not suffice after some epochs: that they are kept, and what goes on with them.
+
+    Args:
+        run: folder in which the training keeps its epochs, or those of several networks in folders of their own.
+        checkpoint: name of the file of the last epoch; there is none before one is over.
+        anew: whether the same command would put them away, for it was given --force.
+
+    Raises:
+        TooLargeError: with its sentence made longer.
+    """
+    try:
+        yield
+    except TooLargeError as refused:
+        if next(run.rglob(checkpoint), None) is None:
+            raise
+        command = "the same command without --force" if anew else "the same command"
+        also = f"with any {HELD_OUT}" if refused.option == HELD_OUT else f"once more memory is free; another {BATCH} begins anew"
+        found = f"{refused}; the epochs before are kept, and {command} goes on with them {also}"
+        raise TooLargeError(found, option=refused.option) from None
 
 
 class _Words(NamedTuple):
@@ -114,7 +139,7 @@ def _refused(
         _let_go(problem)
     fits = _largest(step, below=batch)
     remedy = f"{fits} fit: give {words.option} {fits}" if fits else f"not even one fits: {words.otherwise}"
-    raise TooLargeError(f"{where} does not hold a batch of {batch} {words.what}; {remedy}")
+    raise TooLargeError(f"{where} does not hold a batch of {batch} {words.what}; {remedy}", option=words.option)
 
 
 def _let_go(problem: BaseException) -> None:

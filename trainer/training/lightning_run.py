@@ -22,11 +22,11 @@ from trainer.training.datasets import (
 )
 from trainer.training.fit_settings import FitSettings
 from trainer.training.held_out_loss import HeldOutLoss
-from trainer.training.lack_of_memory import lack_refused
+from trainer.training.lack_of_memory import kept_epochs_said, lack_refused
 from trainer.training.learner import CLIP, HELD_OUT, Learner
 from trainer.training.learning_examples import KeepExamples
 from trainer.training.lightning_library import pl
-from trainer.training.memory import kept_epochs_said, memory_refused
+from trainer.training.memory import memory_refused
 from trainer.training.new_learner import epochs_of
 from trainer.training.oversampling import times_shown
 from trainer.training.processes import lost_process_refused, processes_here
@@ -99,7 +99,7 @@ def run_by_lightning(
             plugins=[WholeCheckpoints()],
         )
         kept = checkpoints / LAST
-        with _stop_by_hand(learner, kept, ctrl_c), lost_process_refused(group), kept_epochs_said(learner, kept):
+        with _stop_by_hand(learner, kept, ctrl_c), lost_process_refused(group), kept_epochs_said(checkpoints, LAST):
             memory_refused(
                 lambda: lightning.fit(learner, loader, validation, ckpt_path=resume, weights_only=True),
                 learner, (frames, held_out), settings, reduced=_precision(settings) == "bf16-mixed",

@@ -1,7 +1,7 @@
 """A batch of pictures with key points, learnt from or held out, that the memory does not hold: one sentence, with the largest that fits."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from math import prod
 from pathlib import Path
 
@@ -60,26 +60,6 @@ def memory_refused(learn: Callable[[], None], learner: Learner, frames: Frames, 
         held_out_refused(learn, answer, together, otherwise=SMALLER, answering=lambda: learner.answers_held_out)
 
     batch_refused(learn_and_validate, step, settings.batch, what="pictures", otherwise=SMALLER)
-
-
-@contextmanager
-def kept_epochs_said(learner: Learner, checkpoint: Path) -> Iterator[None]:
-    """Where memory does not suffice after some epochs: that they are kept, and what goes on with them.
-
-    Args:
-        learner: that trains.
-        checkpoint: of the last epoch; there is none before one is over.
-
-    Raises:
-        TooLargeError: with its sentence made longer.
-    """
-    try:
-        yield
-    except TooLargeError as refused:
-        if not checkpoint.is_file():
-            raise
-        also = "with any --held-out-batch" if learner.answers_held_out else "once more memory is free; another --batch begins anew"
-        raise TooLargeError(f"{refused}; the epochs before are kept, and the same command goes on with them {also}") from None
 
 
 def refuse_hopeless(learner: Learner, settings: FitSettings, *, meminfo: Path = Path("/proc/meminfo")) -> None:
