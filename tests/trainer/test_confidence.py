@@ -72,6 +72,14 @@ def test_an_empty_frame_stays_improbable_though_no_labelled_frame_was_empty(shy:
     assert (shy.scale * logit(np.array([0.001])) + shy.offset < logit(np.array([0.1]))).all()
 
 
+def test_however_many_points_are_found_an_empty_frame_keeps_its_share_in_the_map(tmp_path: Path) -> None:
+    """All of 800 points are right at low confidences; one absent point beside them would leave the empty frame 36 %."""
+    labels = noise_frames(tmp_path, 400)
+    raw = np.random.default_rng(0).uniform(0.05, 0.4, (400, 2))
+    found = fit_confidence(answers(labels, np.ones((400, 2), bool), raw), labels, within_px=WITHIN)
+    assert (found.scale * logit(np.array([0.001])) + found.offset < logit(np.array([0.25]))).all()
+
+
 def test_key_points_that_differ_get_maps_of_their_own(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     labels = noise_frames(tmp_path, 300)

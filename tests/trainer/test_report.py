@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from tests.trainer.scored import SIZE, scored
+from tests.trainer.scored import SIZE, noise_frames, scored, scored_with
 from trainer.errors import TrainingError
 from trainer.labels.finding_lines import OddLabels
 from trainer.reports import training_plots
@@ -125,6 +125,18 @@ def test_the_page_is_well_formed_and_needs_no_other_file(tmp_path: Path) -> None
     assert all(source.startswith("data:image/png;base64,") for source in page.sources)
     for source in page.sources:
         assert base64.b64decode(source.partition(",")[2]).startswith(b"\x89PNG")
+
+
+def test_page_and_figures_say_what_confidence_points_out_of_sight_were_given(tmp_path: Path) -> None:
+    labels = noise_frames(tmp_path, 5, seed=2)
+    labels.hidden[1:4, 0, 1] = True
+    labels.points[1:4, 0, 1] = np.nan
+    run = replace(a_run(tmp_path), held_out=scored_with(labels, np.full((5, 2), 1.2)))
+    every, tail = metrics(run)["absence"]
+    assert (every["point"], tail["point"], tail["present"], tail["absent"]) == ("all points", "tail <base>", 2, 3)
+    said = write_report(tmp_path / "report", run).read_text(encoding="utf-8")
+    assert "out of sight above 0.5" in said
+    assert "nothing here says what confidence an absent point is given" not in said
 
 
 @pytest.mark.parametrize(
