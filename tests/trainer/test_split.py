@@ -106,6 +106,33 @@ def test_many_single_frame_videos_share_the_blocks_evenly() -> None:
     assert [len(split_block(frames, fold, folds=5).held_out) for fold in range(5)] == [2] * 5
 
 
+def test_frames_of_videos_with_fewer_than_blocks_are_said_to_be_given_out_in_turn() -> None:
+    """Nothing of them is cut in time: of a video with a single frame all is held out, or nothing."""
+    single = split_block(frames_of([f"v{i:02d}" for i in range(60)]), 2, folds=5)
+    assert single.held_out.tolist() == list(range(2, 60, 5))
+    assert single.description == "block 3 of 5 held out, one frame in 5 as no video has 5 labelled ones"
+    assert explained(single.description) == (
+        f"{single.description}: the frames go to so many blocks (--folds) in turn, from one video to the next, "
+        "of which one judges (--fold, from 0)"
+    )
+    both = split_block(frames_of(["a"] * 10 + ["b"] * 4 + ["c"]), 2, folds=5)
+    assert both.held_out.tolist() == [4, 5, 12]
+    assert both.description == "block 3 of 5 in time held out, and one frame in 5 of 2 videos with fewer than 5 labelled ones"
+    assert explained(both.description).endswith(
+        "of which one judges (--fold, from 0); frames of videos with fewer go to the blocks in turn"
+    )
+    few = split_block(frames_of(["a", "a", "b"]), 2, folds=5)
+    assert few.description == "block 2 of 3 held out, one frame in 3 as no video has 3 labelled ones (5 asked for, 3 frames)"
+
+
+def test_time_is_said_of_the_videos_that_are_cut() -> None:
+    """Whatever the pictures are called whose frames are given out in turn."""
+    frames = frames_of(["a"] * 10 + ["b"] * 2)
+    words = tuple(ImageRef(path=Path(f"{name}.png"), frame=None) for name in ("hen", "owl"))
+    split = split_block(replace(frames, images=(*frames.images[:10], *words)), 2, folds=5)
+    assert split.description == "block 3 of 5 in time held out, and one frame in 5 of 1 video with fewer than 5 labelled ones"
+
+
 def test_whole_videos_are_held_out_by_name() -> None:
     split = split_groups(frames_of(["a", "b", "a", "c"]), ["c", "a"])
     assert split.train.tolist() == [1]

@@ -99,6 +99,15 @@ def deeplabcut(folder: Path) -> Path:
     return folder
 
 
+def deeplabcut_of_words(folder: Path) -> Path:
+    """Pictures without a number, to which a project gives 0, 1, 2 …"""
+    table = deeplabcut(folder) / "labeled-data" / "m1" / "CollectedData_me.csv"
+    for number, word in zip(SPARSE, ("gnu", "eel", "ape", "fox", "bee", "cat", "dog"), strict=True):
+        (table.parent / f"img{number:05d}.png").rename(table.parent / f"{word}.png")
+        table.write_text(table.read_text().replace(f"img{number:05d}.png", f"{word}.png"))
+    return folder
+
+
 def coco(folder: Path) -> Path:
     return write_coco(folder / "labels.json", annotations=[annotation(number, 5, 6, 2, 7, 8, 2) for number in SPARSE], images=SPARSE)
 
@@ -113,8 +122,13 @@ def coco_of_ids(folder: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("source", "order"),
-    [(deeplabcut, "in time"), (coco, "in time"), (coco_of_ids, "in the order of their names")],
-    ids=["DeepLabCut", "COCO of frames", "COCO of ids"],
+    [
+        (deeplabcut, "in time"),
+        (coco, "in time"),
+        (coco_of_ids, "in the order of their names"),
+        (deeplabcut_of_words, "in the order of their names"),
+    ],
+    ids=["DeepLabCut", "COCO of frames", "COCO of ids", "DeepLabCut without numbers"],
 )
 def test_a_project_keeps_whether_imported_labels_were_in_time(tmp_path: Path, source: Callable[[Path], Path], order: str) -> None:
     """It gives their pictures names of its own."""
@@ -123,3 +137,5 @@ def test_a_project_keeps_whether_imported_labels_were_in_time(tmp_path: Path, so
     assert split_block(read_labels(labels), 2, folds=5).description == expected
     import_labels(tmp_path / "p", labels, ImportChoice(annotator="ann", empty="unlabelled"))
     assert split_block(read_labels(tmp_path / "p"), 2, folds=5).description == expected
+    import_labels(tmp_path / "of project", tmp_path / "p", ImportChoice(annotator="bob"))
+    assert split_block(read_labels(tmp_path / "of project"), 2, folds=5).description == expected

@@ -12,13 +12,15 @@ from rich.progress import track
 
 from trainer.errors import ProjectError
 from trainer.formats.empty_cells import Empty
+from trainer.formats.project_numbers import file_names, numbered_as_in, numbers_of_frames
 from trainer.formats.read_labels import read_settled
 from trainer.labels.images import read_image
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.misnamed import how_names_differ
 from trainer.labels.missing_images import LeftOut
 from trainer.labels.time_order import time_is_known
-from trainer.project.files import BY_NAME, IMPORTED, LABELS_FOLDER, PROJECT_FILE, picture_in
+from trainer.project.files import BY_NAME, IMPORTED, LABELS_FOLDER, PROJECT_FILE, folder_of, picture_in
+from trainer.project.import_record import ImportRecord, read_import_record, remember_import
 from trainer.project.layer import HIDDEN, FrameLabel, Layer, Place, check_annotator
 from trainer.project.layer_lock import LayerLock
 from trainer.project.store import Project, create_project, open_project
@@ -89,27 +91,42 @@ def import_labels(project_folder: Path, source: Path, choice: ImportChoice, *, c
     made = not (project_folder / PROJECT_FILE).exists()
     left_out = LeftOut()
     frames = read_settled(source, choice.empty, media=choice.media, left_out=left_out if choice.skip_missing else None)
-    images = tuple(picture_in(group, number) for group, number in zip(frames.group, frames.order.tolist(), strict=True))
-    _refuse_shared_names(images, frames, source)
+    _refuse_shared_names(frames, source)
     project = _made_for(project_folder, frames) if made else open_project(project_folder)
     with closing(LayerLock(project_folder, choice.annotator)):
-        mine = project.read_layer(choice.annotator)
+        mine, record = project.read_layer(choice.annotator), read_import_record(project_folder)
         _refuse_other_vocabulary(project, frames, source)
+        frames = numbered_as_in(project, frames, record.names)
+        _refuse_shared_names(frames, source)
+        images = _images(frames)
         labels = {image: _label(frames, index) for index, image in enumerate(images)}
         why = f"{IMPORTED} {source.name}"
-        changed = _changed(mine, labels, before=_frames_with(project, why)) if choice.keep_changed else set()
+        changed = _changed(mine, labels, before=_given(project, mine, record, why=why)) if choice.keep_changed else set()
         taken = {image: label for image, label in labels.items() if image not in changed}
         _refuse_differences(project, mine, taken, remedy=IMPORT_REMEDY)
         added = _add_frames(project, frames, why=why, console=console)
         project.write_layer(Layer(annotator=choice.annotator, frames=mine.frames | taken))
+        remember_import(project_folder, names=file_names(frames, images), given={choice.annotator: images})
     around = [source if source.is_dir() else source.parent, *source.absolute().parents[:3]]
     remember_videos(project_folder, _videos(frames, images, [*choice.media, *around]))
     labelled = len(labels.keys() & (mine.frames.keys() | taken.keys()))
     return Imported(added=added, labelled=labelled, made=made, kept=len(changed), left_out=left_out.by_group)
 
 
-def _frames_with(project: Project, why: str) -> set[str]:
-    return {frame.image for frame in project.frames if frame.why == why}
+def _images(frames: LabelledFrames) -> tuple[str, ...]:
+    return tuple(picture_in(group, number) for group, number in zip(frames.group, frames.order.tolist(), strict=True))
+
+
+def _given(project: Project, mine: Layer, record: ImportRecord, *, why: str) -> set[str]:
+    """Images whose labels the annotator has got by an import before; one of them without labels has been emptied since.
+
+    Frames of older projects, of which nothing was recorded, are those that an import of the same name has added; an annotator
+    without any label is then a new one.
+    """
+    recorded = frozenset[str]().union(*record.given.values())
+    unknown = {frame.image for frame in project.frames if frame.why.removesuffix(BY_NAME) == why} - recorded
+    known = {frame.image for frame in project.frames} & set(record.given.get(mine.annotator, ()))
+    return known | (unknown if mine.frames else set())
 
 
 def _changed(mine: Layer, theirs: Mapping[str, FrameLabel], *, before: set[str]) -> set[str]:
@@ -118,10 +135,10 @@ def _changed(mine: Layer, theirs: Mapping[str, FrameLabel], *, before: set[str])
     Args:
         mine: what the annotator has.
         theirs: what is imported.
-        before: frames that an earlier import of the same has added: one without labels has been emptied since.
+        before: frames whose labels the annotator has got before.
     """
     other = {image for image, label in theirs.items() if image in mine.frames and mine.frames[image] != label}
-    return other | ((before & theirs.keys()) - mine.frames.keys() if mine.frames else set())
+    return other | ((before & theirs.keys()) - mine.frames.keys())
 
 
 def _made_for(folder: Path, frames: LabelledFrames) -> Project:
@@ -158,28 +175,34 @@ def merge_projects(project_folder: Path, other_folder: Path, *, console: Console
     with ExitStack() as locks:
         for annotator in annotators:
             locks.enter_context(closing(LayerLock(project_folder, annotator)))
-        for annotator in annotators:
-            theirs = _moved(project, other, annotator)
+        record = read_import_record(other_folder)
+        numbers = numbers_of_frames(project, other, names=read_import_record(project_folder).names, other_names=record.names)
+        images = {frame.image: project.image_of(frame.video, numbers[frame.image]) for frame in other.frames}
+        moved = {annotator: _moved(other, annotator, images) for annotator in annotators}
+        for annotator, theirs in moved.items():
             _refuse_differences(project, project.read_layer(annotator), theirs, remedy="delete one of the two")
-        added = _copy_frames(project, other, console=console)
-        for annotator in annotators:
-            mine = project.read_layer(annotator).frames
-            project.write_layer(Layer(annotator=annotator, frames=mine | _moved(project, other, annotator)))
+        added = _copy_frames(project, other, numbers, console=console)
+        for annotator, theirs in moved.items():
+            project.write_layer(Layer(annotator=annotator, frames=project.read_layer(annotator).frames | theirs))
+        remember_import(
+            project_folder,
+            names={images[image]: name for image, name in record.names.items() if image in images},
+            given={annotator: [images[image] for image in given if image in images] for annotator, given in record.given.items()},
+        )
     return added
 
 
-def _moved(project: Project, other: Project, annotator: str) -> dict[str, FrameLabel]:
+def _moved(other: Project, annotator: str, images: Mapping[str, str]) -> dict[str, FrameLabel]:
     """Labels of another project under the names that its frames have in this one."""
-    images = {frame.image: project.image_of(frame.video, frame.frame) for frame in other.frames}
     return {images[image]: label for image, label in other.read_layer(annotator).frames.items()}
 
 
-def _copy_frames(project: Project, other: Project, *, console: Console | None) -> int:
+def _copy_frames(project: Project, other: Project, numbers: Mapping[str, int], *, console: Console | None) -> int:
     added = 0
     for (video, why), run in groupby(other.frames, key=lambda frame: (frame.video, frame.why)):
         frames = list(run)
         chosen = frames if console is None else track(frames, description=f"copying {video}", console=console)
-        pictures = ((frame.frame, read_image(other.image_ref(frame.image), other.image_size(frame.image))) for frame in chosen)
+        pictures = ((numbers[frame.image], read_image(other.image_ref(frame.image), other.image_size(frame.image))) for frame in chosen)
         added += project.add_frames(Path(video), pictures, why=why)
     return added
 
@@ -203,9 +226,9 @@ def _refuse_other_names(project: Project, names: tuple[str, ...], *, source: Pat
         )
 
 
-def _refuse_shared_names(images: tuple[str, ...], frames: LabelledFrames, source: Path) -> None:
+def _refuse_shared_names(frames: LabelledFrames, source: Path) -> None:
     seen: dict[str, int] = {}
-    for index, image in enumerate(images):
+    for index, image in enumerate(_images(frames)):
         earlier = seen.setdefault(image, index)
         if earlier != index:
             raise ProjectError(
@@ -240,6 +263,7 @@ def _label(frames: LabelledFrames, index: int) -> FrameLabel:
 
 def _add_frames(project: Project, frames: LabelledFrames, *, why: str, console: Console | None) -> int:
     videos = {frame.group: frame.video for frame in project.frames}
+    unordered = {frame.group for frame in project.frames if frame.why.endswith(BY_NAME)}
     added = 0
     for group in dict.fromkeys(frames.group):
         indices = [index for index, name in enumerate(frames.group) if name == group]
@@ -247,6 +271,7 @@ def _add_frames(project: Project, frames: LabelledFrames, *, why: str, console: 
         own = ref.path.name if ref.frame is not None and ref.dataset is None else group
         chosen = indices if console is None else track(indices, description=f"copying {group}", console=console)
         pictures = ((int(frames.order[index]), frames.read(index)) for index in chosen)
-        order = "" if time_is_known(frames.subset(np.array(indices))) else BY_NAME
+        in_time = folder_of(group) not in unordered and time_is_known(frames.subset(np.array(indices)))
+        order = "" if in_time else BY_NAME
         added += project.add_frames(Path(videos.get(group, own)), pictures, why=f"{why}{order}", group=group)
     return added

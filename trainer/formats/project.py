@@ -102,7 +102,7 @@ def _row(
         used[0] = True
     return LabelRow(
         where=f"{project.folder / LABELS_FOLDER}: {frame.image}",
-        image=replace(project.image_ref(frame.image), from_video=not frame.why.endswith(BY_NAME)),
+        image=replace(project.image_ref(frame.image), in_time=not frame.why.endswith(BY_NAME)),
         group=frame.group,
         name=frame.image,
         number=frame.frame,

@@ -17,7 +17,12 @@ def image_keys(frames: LabelledFrames) -> tuple[str, ...]:
     Raises:
         LabelError: an image cannot be read.
     """
-    return tuple(_digest(in_one_channel(frames.read(index))) for index in range(len(frames)))
+    return tuple(image_key(frames.read(index)) for index in range(len(frames)))
+
+
+def image_key(image: Image) -> str:
+    """A digest of the pixels of an image, uint8 (h, w) or (h, w, 3); the shape is not part of it."""
+    return _digest(in_one_channel(image))
 
 
 def found_in(frames: LabelledFrames, *records: Collection[str]) -> tuple[NDArray[np.bool_], ...]:

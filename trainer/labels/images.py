@@ -27,13 +27,14 @@ class ImageRef:
         path: the image file, the video, or the package.
         frame: number inside the video in showing order, from 0; None where `path` is an image file.
         dataset: name of the data set inside a SLEAP package; None elsewhere.
-        from_video: `path` is an image file that is known to be a copy of a video's frame, named by the frame's number.
+        in_time: whether the number that the image file `path` is named by is known to be of time, as of a copy of a video's frame, or
+            known not to be; None where only the name can tell.
     """
 
     path: Path
     frame: int | None
     dataset: str | None = None
-    from_video: bool = False
+    in_time: bool | None = None
 
     def __str__(self) -> str:
         return self.path.name if self.frame is None else f"frame {self.frame} of {self.path.name}"

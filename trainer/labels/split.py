@@ -4,6 +4,7 @@ With one frame nothing can be held out: every split trains on it, and its descri
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from trainer.labels.time_order import time_is_known
 logger = logging.getLogger(__name__)
 
 USUAL_FOLDS = 5
+_ALL_IN_TURN, _SOME_IN_TURN = ", one frame in ", ", and one frame in "  # of a block whose frames, or some, were given out in turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +90,8 @@ def choose_split(frames: LabelledFrames, choice: SplitChoice) -> Split:
 def split_block(frames: LabelledFrames, fold: int, *, folds: int) -> Split:
     """Hold out one block of time: every group is cut into `folds` contiguous blocks by `order`, and block `fold` of each is held out.
 
-    Groups with fewer frames than folds give their frames to the blocks by turns. With fewer frames in all than folds
-    there are as many blocks as frames, and `fold` is scaled to them.
+    Groups with fewer frames than folds give their frames to the blocks in turn, one after the other through all of them, and
+    the description says so. With fewer frames in all than folds there are as many blocks as frames, and `fold` is scaled to them.
 
     Args:
         frames: what to divide.
@@ -108,17 +110,30 @@ def split_block(frames: LabelledFrames, fold: int, *, folds: int) -> Split:
     chosen = fold * blocks // folds
     note = f" ({folds} asked for, {count} frames)" if blocks < folds else ""
     held_out = np.flatnonzero(_block_of(frames, blocks) == chosen)
-    order = "in time" if time_is_known(frames) else "in the order of their names"
-    return _split(count, held_out, f"block {chosen + 1} of {blocks} {order} held out{note}")
+    return _split(count, held_out, f"block {chosen + 1} of {blocks} {_how_cut(frames, blocks)}{note}")
+
+
+def _how_cut(frames: LabelledFrames, blocks: int) -> str:
+    """In which order the frames of blocks lie, and which are given out in turn, for want of a frame for each block."""
+    counts = Counter(frames.group)
+    cut = np.flatnonzero([counts[group] >= blocks for group in frames.group])
+    if not len(cut):
+        return f"held out{_ALL_IN_TURN}{blocks} as no video has {blocks} labelled ones"
+    order = "in time" if time_is_known(frames.subset(cut)) else "in the order of their names"
+    few = sum(count < blocks for count in counts.values())
+    in_turn = f"{_SOME_IN_TURN}{blocks} of {few} video{'s' if few > 1 else ''} with fewer than {blocks} labelled ones"
+    return f"{order} held out{in_turn if few else ''}"
 
 
 def explained(description: str) -> str:
     """What a split is called, and of a block what that means and how another is chosen."""
     if not description.startswith("block "):
         return description
-    return (
-        f"{description}: each video's labelled frames are cut into so many blocks in a row (--folds), of which one judges (--fold, from 0)"
-    )
+    judges = "of which one judges (--fold, from 0)"
+    if _ALL_IN_TURN in description:
+        return f"{description}: the frames go to so many blocks (--folds) in turn, from one video to the next, {judges}"
+    others = "; frames of videos with fewer go to the blocks in turn" if _SOME_IN_TURN in description else ""
+    return f"{description}: each video's labelled frames are cut into so many blocks in a row (--folds), {judges}{others}"
 
 
 def split_groups(frames: LabelledFrames, held_out: Iterable[str]) -> Split:

@@ -27,8 +27,11 @@ def time_is_known(frames: LabelledFrames) -> bool:
     """Whether the frames' order is one of time: each has a number of its own in its video, and the numbers are of frames or of moments.
 
     They are where a frame is of a video, where its file's name says so (`img0102.png`, `frame_000123.png`), is a time
-    stamp, or is one of a series of steady steps. Ids that somebody gave to pictures are none of these.
+    stamp, or is one of a series of steady steps. Ids that somebody gave to pictures are none of these, and the numbers
+    that a project gave to such pictures are not either.
     """
+    if any(image.in_time is False for image in frames.images):
+        return False
     numbers = [image.frame if image.frame is not None else frame_number(image.path.name) for image in frames.images]
     if None in numbers or len(set(zip(frames.group, numbers, strict=True))) < len(frames):
         return False
@@ -39,7 +42,7 @@ def time_is_known(frames: LabelledFrames) -> bool:
 
 
 def _is_timed(image: ImageRef) -> bool:
-    if image.frame is not None or image.from_video:
+    if image.frame is not None or image.in_time:
         return True
     before, digits, _ = _around_the_number(image.path.name)
     return (_A_FRAME.search(before) is not None and int(digits) < MOST_FRAMES) or _is_a_moment(digits)

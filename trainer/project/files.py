@@ -150,8 +150,13 @@ def _in_order(frames: Iterable[ProjectFrame]) -> tuple[ProjectFrame, ...]:
 
 
 def picture_in(group: str, number: int) -> str:
-    """The name of frame `number` in the folder of a group: images/<group>/<number>.png, without what no file system likes."""
-    return f"{IMAGES_FOLDER}/{_folder_name(group)}/{number:06d}.png"
+    """The name of frame `number` in the folder of a group: images/<group>/<number>.png."""
+    return f"{IMAGES_FOLDER}/{folder_of(group)}/{number:06d}.png"
+
+
+def folder_of(group: str) -> str:
+    """The name of the folder of a group of pictures: its own, without what no file system likes."""
+    return _UNFIT.sub("_", group).strip().lstrip(".") or "video"
 
 
 def picture_path(video: str, number: int, frames: Sequence[ProjectFrame]) -> str:
@@ -164,17 +169,13 @@ def picture_path(video: str, number: int, frames: Sequence[ProjectFrame]) -> str
     for frame in frames:
         other = video_ending(frame.video)
         if frame.group == folder and ending and other and video != frame.video:
-            folder = _folder_name(video)
+            folder = folder_of(video)
             break
     return picture_in(folder, number)
 
 
 def _stem(video: str) -> str:
-    return _folder_name(video.removesuffix(video_ending(video)))
-
-
-def _folder_name(text: str) -> str:
-    return _UNFIT.sub("_", text).strip().lstrip(".") or "video"
+    return folder_of(video.removesuffix(video_ending(video)))
 
 
 def inside(folder: Path, relative: str, *, where: str | None = None) -> Path:

@@ -36,6 +36,7 @@ from trainer.project.layer import HIDDEN as HIDDEN
 from trainer.project.layer import FrameLabel as FrameLabel
 from trainer.project.layer import Layer as Layer
 from trainer.project.layer import Vocabulary, check_annotator, check_layer, decode_layer, encode_layer
+from trainer.video_files.endings import video_ending
 
 Pair = tuple[str, str]
 _Item = TypeVar("_Item")
@@ -170,6 +171,15 @@ class Project:
                 raise ProjectError(str(problem)) from problem
         return self._sizes[image]
 
+    def shows(self, image: str, picture: Image) -> bool:
+        """Whether the picture of a frame is a given one, uint8 (h, w) or (h, w, 3) RGB, but for what decoders differ by.
+
+        Raises:
+            LabelError: it is missing or damaged.
+        """
+        there = read_image(self.image_ref(image), self.image_size(image))
+        return there.shape[:2] == picture.shape[:2] and int(cv2.absdiff(_in_colour(there), _in_colour(picture)).max()) <= OTHER_PICTURE
+
     def _put_fresh(self, video: str, images: Iterable[tuple[int, Image]], *, why: str, group: str | None) -> list[ProjectFrame]:
         there = {frame.image for frame in self.frames}
         fresh: list[ProjectFrame] = []
@@ -194,11 +204,11 @@ class Project:
         return inside(self.folder, f"{LABELS_FOLDER}/{check_annotator(annotator)}.json")
 
     def _refuse_other_picture(self, frame: ProjectFrame, image: Image) -> None:
-        there = read_image(self.image_ref(frame.image), self.image_size(frame.image))
-        if there.shape[:2] != image.shape[:2] or int(cv2.absdiff(_in_colour(there), _in_colour(image)).max()) > OTHER_PICTURE:
+        if not self.shows(frame.image, image):
+            kind = "video" if video_ending(frame.video) else "video or folder of pictures"
             raise ProjectError(
                 f"{self.folder}: has another picture as frame {frame.frame} of {frame.video} already ({frame.image}); "
-                "is it another video of the same name? rename one of the two"
+                f"is it another {kind} of the same name? rename one of the two"
             )
 
 
