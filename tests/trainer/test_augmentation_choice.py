@@ -161,6 +161,14 @@ def test_a_point_said_to_have_no_side_keeps_none_however_often_it_is_settled() -
         assert "(no point changes places)" in found.sentences[-1]
 
 
+def test_ipsilateral_and_contralateral_points_change_places_in_a_mirrored_image() -> None:
+    frames = labelled(turning(), ("snout", "ipsi_paw", "contra_paw", "tailbase", "ipsilateral_ear", "contralateral_ear"))
+    found = augmentation_in_force(AugmentSettings(), frames)
+    assert found.settings.flip == 0.5
+    assert order_of(frames.point_names, found.settings.pairs or ()) == (0, 2, 1, 3, 5, 4)
+    assert "(ipsi_paw and contra_paw, ipsilateral_ear and contralateral_ear then change places)" in found.sentences[-1]
+
+
 def test_pairs_of_a_label_file_are_taken_and_those_asked_for_stand_before_them() -> None:
     names = ("snout", "a", "b", "c", "d", "e")
     frames = replace(labelled(turning(), names), pairs=(("a", "b"), ("c", "d")))
