@@ -38,14 +38,14 @@ class InForce:
 
 
 def settled(settings: "FitSettings", frames: LabelledFrames) -> tuple["FitSettings", tuple[str, ...]]:
-    """The settings with an augmentation that suits all of these frames, and what is to be said of it and of the images' sizes.
+    """The settings with an augmentation that suits all of these frames, and what is to be said of it, of weights and of images' sizes.
 
     Raises:
         LabelError: pairs that name an unknown point.
     """
     found = augmentation_in_force(settings.augment, frames)
-    sizes = sizes_sentence(frames)
-    return replace(settings, augment=found.settings), (*([sizes] if sizes else []), *found.sentences)
+    others = (sentence for sentence in (sizes_sentence(frames), settings.rate_sentence) if sentence)
+    return replace(settings, augment=found.settings), (*others, *found.sentences)
 
 
 def augmentation_in_force(asked: AugmentSettings, frames: LabelledFrames) -> InForce:
