@@ -1,5 +1,6 @@
 """Which augmentation holds for a set of labels: what was asked for, and what the labels settle; said in sentences before training."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from trainer.labels.mirror import Pairs, Sides, sides_of
 from trainer.labels.network_input import sizes_sentence
 from trainer.labels.two_views import TwoViews, two_views
 from trainer.labels.views_by_place import Parted, ViewsByPlace, parted_in_two, views_by_place
-from trainer.training.augment import FLIP, ROTATION_DEG, AugmentSettings
+from trainer.training.augment import BRIGHTER, FLIP, ROTATION_DEG, STEEPER, AugmentSettings
 
 if TYPE_CHECKING:
     from trainer.training.fit_settings import FitSettings  # needs torch, which looking at labels does without
@@ -174,18 +175,48 @@ def _of_unpaired(sides: Sides, settings: AugmentSettings) -> list[str]:
 
 
 def _of_augmentation(settings: AugmentSettings) -> str:
+    """All that is done, with its numbers."""
     pairs = [pair for pair in settings.pairs or () if pair[0] != pair[1]]
     if settings.flip:
         places = ", ".join(f"{one} and {other}" for one, other in pairs)
         swap = f"{places} then change places" if pairs else "no point changes places"
-        mirrored = f"{settings.flip:.0%} of the training images are mirrored ({swap})"
+        mirrored = f"{_percent(settings.flip)} of the training images are mirrored ({swap})"
     else:
         mirrored = "no training image is mirrored"
-    low, high = settings.scale
-    return (
-        f"augmentation: {mirrored}; they are turned by up to {settings.rotation_deg:g}° either way and made {low:g} to {high:g} times as "
-        "large (change it with --flip or --no-flip, --pairs, --rotation, --augment)"
+    chances = (
+        f"{_percent(settings.blur)} are blurred, {_percent(settings.noise)} get noise, {_percent(settings.occlusion)} are partly covered, "
+        f"{_percent(settings.empty)} are replaced by plain frames without the animal"
     )
+    return (
+        f"augmentation: {mirrored}; {_of_places_and_sizes(settings)}; {_of_light(settings.light)}; {chances} "
+        "(change it with --flip or --no-flip, --pairs, --rotation, --augment)"
+    )
+
+
+def _of_places_and_sizes(settings: AugmentSettings) -> str:
+    if settings.in_place >= 1:
+        return "in all of them the animal stays about where it was, unturned and as large"
+    low, high = settings.scale
+    turned = f"turned by up to {settings.rotation_deg:g}° either way" if settings.rotation_deg else "not turned"
+    sized = f"made {low:g} to {high:g} times as large" if low != high else f"made {low:g} times as large" if low != 1 else "not resized"
+    stretched = f"stretched and sheared by up to {_percent(settings.stretch)}" if settings.stretch else "not stretched"
+    kept = (
+        f", but for {_percent(settings.in_place)} in which the animal stays about where it was, unturned and as large"
+        if settings.in_place
+        else ""
+    )
+    return f"they are {turned}, {sized}, {stretched} and shifted anywhere in the frame{kept}"
+
+
+def _of_light(strength: float) -> str:
+    if not strength:
+        return "their light stays as it is"
+    factor = math.exp(STEEPER * strength)
+    return f"brightness changes by up to {_percent(BRIGHTER * strength)}, contrast and gamma by up to {factor:.2f} times either way"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g}%"
 
 
 def _some(names: Sequence[str]) -> str:
