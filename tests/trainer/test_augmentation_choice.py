@@ -2,6 +2,7 @@
 
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -97,9 +98,9 @@ def test_pairs_and_augmentation_are_said() -> None:
         (
             AugmentSettings(),
             "; they are turned by up to 180° either way, made 0.75 to 1.3 times as large, stretched and sheared by up to 10% and shifted "
-            "anywhere in the frame, but for 30% in which the animal stays about where it was, unturned and as large; brightness changes by up "
-            "to 15%, contrast and gamma by up to 1.49 times either way; 25% are blurred, 50% get noise, 30% are partly covered, 3% are replaced by "
-            "plain frames without the animal (change it with --flip or --no-flip, --pairs, --rotation, --augment)",
+            "anywhere in the frame, but for 30% in which the animal stays about where it was, unturned and as large; brightness changes by "
+            "up to 15%, contrast and gamma by up to 1.49 times either way; 25% are blurred, 50% get noise, 30% are partly covered, 3% are "
+            "replaced by plain frames without the animal (change it with --flip or --no-flip, --pairs, --rotation, --augment)",
         ),
         (AugmentSettings(empty=0.9), "30% are partly covered, 90% are replaced by plain frames without the animal ("),
         (AugmentSettings(light=3.0), "; brightness changes by up to 45%, contrast and gamma by up to 3.32 times either way; "),
@@ -123,7 +124,7 @@ def test_all_that_is_done_to_training_images_is_said_with_its_numbers(asked: Aug
 def test_whatever_is_changed_changes_what_is_said() -> None:
     usual = augmentation_in_force(AugmentSettings(), open_field()).sentences
     for field in fields(AugmentSettings):
-        value = {"scale": (0.9, 1.3), "rotation_deg": 7.0, "pairs": (("snout", "rump"),), "two_views": True}.get(field.name, 0.07)
+        value: Any = {"scale": (0.9, 1.3), "rotation_deg": 7.0, "pairs": (("snout", "rump"),), "two_views": True}.get(field.name, 0.07)
         assert augmentation_in_force(replace(AugmentSettings(), **{field.name: value}), open_field()).sentences != usual, field.name
 
 

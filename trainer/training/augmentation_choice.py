@@ -1,8 +1,8 @@
 """Which augmentation holds for a set of labels: what was asked for, and what the labels settle; said in sentences before training."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +23,7 @@ TWO_VIEWS_ROTATION_DEG = 10.0  # a camera that was mounted askew; more would mov
 LEAST_GAP = 0.05  # of the image's longer side, between two parts that are worth a hint; halves of a body are often closer
 MOST_NAMED = 6  # names in a sentence; more are counted
 FEW_NAMED = 3  # of several lists in one sentence
+_USUAL = AugmentSettings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,17 +90,23 @@ def as_recorded(settings: AugmentSettings) -> Augmentation:
     )
 
 
-def as_before(settings: AugmentSettings, recorded: Augmentation | None) -> AugmentSettings:
-    """The settings with what they leave open as it was in an earlier training."""
-    if recorded is None:
-        return settings
-    return replace(
-        settings,
-        flip=recorded.flip if settings.flip is None else settings.flip,
-        rotation_deg=recorded.rotation_deg if settings.rotation_deg is None else settings.rotation_deg,
-        pairs=recorded.pairs if settings.pairs is None else settings.pairs,
-        two_views=recorded.two_views if settings.two_views is None else settings.two_views,
-    )
+def as_before(
+    settings: AugmentSettings, recorded: Augmentation | None, *, rest: AugmentSettings = _USUAL, asked: Collection[str] = ()
+) -> AugmentSettings:
+    """The settings as in an earlier training where nothing else is asked for.
+
+    Args:
+        settings: what is not as usual in them is asked for.
+        recorded: what the bundle of that training says of mirroring and turning; None where it does not.
+        rest: all of that training's own, as its checkpoint says.
+        asked: names of what is asked for, as usual or not.
+    """
+    of_bundle = {} if recorded is None else {name: getattr(recorded, name) for name in ("flip", "rotation_deg", "pairs", "two_views")}
+    earlier = replace(rest, **of_bundle)
+    if settings.two_views not in (None, earlier.two_views):
+        earlier = replace(earlier, flip=None, rotation_deg=None)  # which follow from that
+    left = [one.name for one in fields(settings) if one.name not in asked and getattr(settings, one.name) == getattr(_USUAL, one.name)]
+    return replace(settings, **{name: getattr(earlier, name) for name in left})
 
 
 def _said(asked: Pairs | None, labels: Pairs) -> Pairs:
