@@ -1,7 +1,8 @@
 """What is done to training images is settled by the labels, said before training, and never against what was asked for."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,6 +92,42 @@ def test_pairs_and_augmentation_are_said() -> None:
     assert "turned by up to 180° either way" in sentence
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (
+            AugmentSettings(),
+            "; they are turned by up to 180° either way, made 0.75 to 1.3 times as large, stretched and sheared by up to 10% and shifted "
+            "anywhere in the frame, but for 30% in which the animal stays about where it was, unturned and as large; brightness changes by "
+            "up to 15%, contrast and gamma by up to 1.49 times either way; 25% are blurred, 50% get noise, 30% are partly covered, 3% are "
+            "replaced by plain frames without the animal (change it with --flip or --no-flip, --pairs, --rotation, --augment)",
+        ),
+        (AugmentSettings(empty=0.9), "30% are partly covered, 90% are replaced by plain frames without the animal ("),
+        (AugmentSettings(light=3.0), "; brightness changes by up to 45%, contrast and gamma by up to 3.32 times either way; "),
+        (AugmentSettings(light=0.0), "; their light stays as it is; "),
+        (AugmentSettings(blur=1.0, noise=0.125, occlusion=0.0), "; 100% are blurred, 12.5% get noise, 0% are partly covered, "),
+        (AugmentSettings(in_place=1.0), "; in all of them the animal stays about where it was, unturned and as large; "),
+        (AugmentSettings(in_place=0.0), "anywhere in the frame; brightness"),
+        (
+            AugmentSettings(rotation_deg=0.0, scale=(1.0, 1.0), stretch=0.0),
+            "; they are not turned, not resized, not stretched and shifted ",
+        ),
+        (AugmentSettings(scale=(0.5, 0.5), stretch=0.3), ", made 0.5 times as large, stretched and sheared by up to 30% and shifted "),
+    ],
+    ids=["usual", "empty", "light", "no light", "chances", "in place", "never in place", "only shifted", "one size"],
+)
+def test_all_that_is_done_to_training_images_is_said_with_its_numbers(asked: AugmentSettings, said: str) -> None:
+    (sentence,) = augmentation_in_force(asked, open_field()).sentences
+    assert said in sentence
+
+
+def test_whatever_is_changed_changes_what_is_said() -> None:
+    usual = augmentation_in_force(AugmentSettings(), open_field()).sentences
+    for field in fields(AugmentSettings):
+        value: Any = {"scale": (0.9, 1.3), "rotation_deg": 7.0, "pairs": (("snout", "rump"),), "two_views": True}.get(field.name, 0.07)
+        assert augmentation_in_force(replace(AugmentSettings(), **{field.name: value}), open_field()).sentences != usual, field.name
+
+
 def test_a_side_without_partner_is_said_in_one_sentence() -> None:
     first, second = augmentation_in_force(AugmentSettings(), one_sided()).sentences
     assert first.startswith("sides: 'pawL' speaks of a side and has no certain partner among the points, so no image is mirrored")
@@ -159,6 +196,14 @@ def test_a_point_said_to_have_no_side_keeps_none_however_often_it_is_settled() -
         assert found.settings.pairs is not None
         assert order_of(frames.point_names, found.settings.pairs) == (0, 1, 2, 3, 4, 5)
         assert "(no point changes places)" in found.sentences[-1]
+
+
+def test_ipsilateral_and_contralateral_points_change_places_in_a_mirrored_image() -> None:
+    frames = labelled(turning(), ("snout", "ipsi_paw", "contra_paw", "tailbase", "ipsilateral_ear", "contralateral_ear"))
+    found = augmentation_in_force(AugmentSettings(), frames)
+    assert found.settings.flip == 0.5
+    assert order_of(frames.point_names, found.settings.pairs or ()) == (0, 2, 1, 3, 5, 4)
+    assert "(ipsi_paw and contra_paw, ipsilateral_ear and contralateral_ear then change places)" in found.sentences[-1]
 
 
 def test_pairs_of_a_label_file_are_taken_and_those_asked_for_stand_before_them() -> None:

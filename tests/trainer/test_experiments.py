@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from trainer.experiments.crossval import plan_crossval, summarise
 from trainer.experiments.folds import By, folds_of
 from trainer.experiments.frame_division import divide
 from trainer.experiments.progress import words
-from trainer.experiments.run import RUN_FILE, RUNS, Run, read_predictions, read_run
+from trainer.experiments.run import RUN_FILE, RUNS, Run, identity_of, read_predictions, read_run
 from trainer.experiments.run_plan import FramesOfRun, PlannedRun
 from trainer.experiments.settings_table import settings_table, settings_words
 from trainer.experiments.train_runs import Labels, execute
@@ -97,6 +97,8 @@ def test_a_finished_run_is_read_and_another_one_refused(tmp_path: Path) -> None:
     assert first.settings["learning_rate"] == QUICK.learning_rate
     assert len(first.epochs) == 1
     assert execute(labels, replace(planned, settings=replace(QUICK, held_out_batch=1)), tmp_path / "run") == first
+    earlier = {name: value for name, value in asdict(replace(QUICK, held_out_batch=8)).items() if name != "pretrained_rate"}
+    assert first.identity == identity_of(labels.sha256, earlier, planned.parts.arrays()), "a run of before that setting was there is known"
     with pytest.raises(TrainingError, match="other settings or frames; choose another --out"):
         execute(labels, replace(planned, settings=replace(QUICK, batch=5)), tmp_path / "run")
     with pytest.raises(TrainingError, match="other labels"):

@@ -17,7 +17,7 @@ from tests.trainer.studies_of_search import database, join, wait_for
 from trainer.__main__ import main
 from trainer.errors import TrainingError
 from trainer.experiments.search_space import PRESETS, changed, chosen_space, grid_points, refuse_unknown
-from trainer.experiments.study_database import Database, join_study, make_pruner, quiet, read_study, shown, url_of
+from trainer.experiments.study_database import ABOUT, Database, join_study, make_pruner, quiet, read_study, shown, url_of
 from trainer.experiments.trial_queue import empty_slots
 from trainer.formats.write_synthetic_set import write_synthetic_set
 from trainer.training.fit_settings import EPOCHS, FitSettings
@@ -204,6 +204,10 @@ def test_a_trial_that_diverges_is_reported_and_not_the_end(tmp_path: Path, capsy
     given = "--batch 4 --batches 1 --learning-rate 0.001 --precision 32 --device cpu --workers 0 --epochs 3"
     assert found["command"] == f"trainer fit --data {data} --out models/best {given}"
     assert found["command"] in html.unescape(Path(found["report"]).read_text())
+    with closing(sqlite3.connect(tmp_path / "s.db")) as database_file:
+        kept = dict(database_file.execute("SELECT key, value_json FROM study_user_attributes"))
+    assert "learning_rate" in kept[ABOUT]
+    assert "pretrained_rate" not in kept[ABOUT], "a study that was begun before there was that setting goes on"
 
 
 def test_a_hopeless_trial_is_pruned(tmp_path: Path) -> None:

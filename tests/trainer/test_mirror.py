@@ -135,6 +135,17 @@ SKELETONS: dict[str, tuple[tuple[str, ...], tuple[Pair, ...]]] = {
     "last letter": (("snout",), both("ear{}", "eye{}", sides=SMALL)),
     "abbreviated": (("nose",), (("Lt_ear", "Rt_ear"), ("lft_eye", "rgt_eye"))),
     "spaces and brackets": ((), both("ear ({})", sides=LETTERS)),
+    "sides of a lesion": (("nose", "tailbase"), both("{}_paw", "{}_ear", "wing {}", sides=("ipsi", "contra"))),
+    "sides of a lesion, in full": (
+        (),
+        both("{}_paw", "{}Ear", sides=("ipsilateral", "contralateral")) + both("{}Paw", sides=("Ipsi", "Contra")),
+    ),
+    "sides of a lesion, run together": (("control", "contrast", "contraction"), both("{}paw", "{}lesional_eye", sides=("ipsi", "contra"))),
+    "sides of a lesion beside left and right": ((), (("left_ear", "right_ear"), ("ipsi_paw", "contra_paw"))),
+    "sides of a lesion, in other languages": (
+        (),
+        (("Pfote_ipsi", "Pfote_kontra"), ("patte_ipsilatérale", "patte_controlatérale"), ("zampa_ipsilaterale", "zampa_controlaterale")),
+    ),
     "both corners of both eyes": (
         (),
         (("left_eye_left_corner", "right_eye_right_corner"), ("left_eye_right_corner", "right_eye_left_corner")),
@@ -207,6 +218,8 @@ def test_the_order_of_the_names_does_not_matter(skeleton: str) -> None:
         (("LE", "Le", "RE", "nose"), ("LE", "Le", "RE")),
         (("LFX", "Rfx", "nose"), ("LFX", "Rfx")),
         (("left_paw_D", "left_paw_G", "nose"), ("left_paw_D", "left_paw_G")),
+        (("ipsi_paw", "nose", "contrast"), ("ipsi_paw",)),
+        (("contralateral_paw", "ipsi_ear", "control"), ("contralateral_paw", "ipsi_ear")),
     ],
     ids=[
         "no right",
@@ -230,6 +243,8 @@ def test_the_order_of_the_names_does_not_matter(skeleton: str) -> None:
         "two letters, same name",
         "a code beside a guess",
         "letters G and D behind one side",
+        "no contralateral one",
+        "each of another part",
     ],
 )
 def test_a_name_with_a_side_and_no_certain_partner_is_named(names: tuple[str, ...], unpaired: tuple[str, ...]) -> None:

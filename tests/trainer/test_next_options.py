@@ -34,6 +34,7 @@ GIVEN = {
     "--epochs": "3",
     "--seed": "5",
     "--learning-rate": "0.00123456789",
+    "--pretrained-rate": "0.25",
     "--weight-decay": "0.01",
     "--optimiser": "adam",
     "--batch": "4",

@@ -67,7 +67,7 @@ def test_the_winners_command_carries_every_option_that_was_given(names: list[str
         {"epochs": 7, "loss.target": "disk", "dropout": 0.2},
         {"augment.rotation_deg": 12.5},
         {"augment.blur": 0.5, "augment.scale": [0.5, 2.0], "augment.flip": 0.25},
-        {"weights": "my weights.ckpt", "trained": "head"},
+        {"weights": "my weights.ckpt", "trained": "head", "pretrained_rate": 0.25},
     ],
     ids=["usual", "length and loss", "rotation", "augmentation", "weights"],
 )

@@ -74,7 +74,7 @@ class Mirroring:
         )
         return (
             f"mirror: half of the {what}s learnt from are mirrored; then {f'{points}, and ' if what == 'pose' else ''}{classes}. "
-            "If a class is of one side all the same (clockwise, contra, ipsi), name its partner with --pairs A:B, or give --no-mirror"
+            "If a class is of one side all the same (clockwise, towards the wall), name its partner with --pairs A:B, or give --no-mirror"
         )
 
     def _not_shown(self, what: Shown) -> str:

@@ -20,6 +20,7 @@ from trainer.networks.usual_training import (
     KEY_POINTS,
     LSTM_RATE,
     POSES,
+    PRETRAINED_RATE,
 )
 from trainer.sentences import sentences_to
 
@@ -51,6 +52,12 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     training.add_argument("--epochs", type=int, help=f"longest number of epochs {_usual('epochs')}")
     training.add_argument("--seed", type=int, default=0, help="random seed for weights, order and augmentation (%(default)s)")
     training.add_argument("--learning-rate", type=float, help=f"peak learning rate {_usual('learning_rate', f', {LSTM_RATE:g} with lstm')}")
+    training.add_argument(
+        "--pretrained-rate",
+        type=_share_to_one,
+        metavar="SHARE",
+        help=f"of the learning rate, for weights that --weights or --refresh brings ({PRETRAINED_RATE:g})",
+    )
     training.add_argument("--weight-decay", type=float, help="weight decay; an L2 penalty with --optimiser adam")
     training.add_argument("--optimiser", choices=("adamw", "adam"), help="optimiser (adamw)")
     training.add_argument("--averaging", type=_share, metavar="SHARE", help="of the averaged weights, what each step keeps (0.998)")
@@ -172,6 +179,16 @@ def _share(text: str) -> float:
         value = math.nan
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is no share; expected 0 or more, less than 1")
+    return value
+
+
+def _share_to_one(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no share; expected more than 0, at most 1")
     return value
 
 

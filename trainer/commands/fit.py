@@ -54,7 +54,8 @@ def add(commands: Commands) -> None:
         nargs="+",
         default=[],
         metavar="PX|POINT=PX",
-        help="confidence is the chance of an error of at most this (the annotators' own distance, or 2%% of the animal's length)",
+        help="confidence is the chance of an error of at most this (with --refresh that of the bundle; else the annotators' own distance, "
+        "or 2%% of the animal's length)",
     )
     parser.add_argument(
         "--target-px", type=float, metavar="PX", help="the mean error that your task can do with; the verdict says if it is met"

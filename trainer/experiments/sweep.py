@@ -5,7 +5,7 @@ import math
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ class Search:
 
     def about(self) -> dict[str, Any]:
         """What a worker must share with the others to join them."""
-        lasting_settings = {name: value for name, value in asdict(self.base).items() if name not in ("workers", "accelerator")}
+        lasting_settings = {name: value for name, value in self.base.as_plain().items() if name not in ("workers", "accelerator")}
         plain = {
             "labels": self.labels.sha256,
             "settings": lasting_settings,

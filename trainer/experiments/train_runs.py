@@ -181,7 +181,7 @@ def _sample(index: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _identity(labels: Labels, planned: PlannedRun) -> str:
     settings = replace(planned.settings, held_out_batch=HELD_OUT_BATCH)  # which changes nothing that is kept
-    return identity_of(labels.sha256, asdict(settings), planned.parts.arrays())
+    return identity_of(labels.sha256, settings.as_plain(), planned.parts.arrays())
 
 
 def _refuse_group() -> None:

@@ -22,7 +22,7 @@ class Sides:
     """What is known of left and right among the key points of an animal.
 
     Attributes:
-        pairs: names that change places in a mirrored image, the left one first where it is known.
+        pairs: names that change places in a mirrored image, the left or ipsilateral one first where it is known.
         unpaired: names that speak of a side, without one partner that could be told: a mirrored image would be given wrong names.
     """
 

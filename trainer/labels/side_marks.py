@@ -31,10 +31,14 @@ _STEMS = (
     ("izquierd", ("derech",)),
     ("esquerd", ("direit",)),
     ("sinistr", ("destr",)),
+    # of a lesion, an implant or a stimulus; which of them is left is not known, nor does it matter: a mirrored picture exchanges the two
+    ("ipsi", ("contra", "kontra", "contro")),
 )
-# words that say nothing but a side; "blinks", "aufrecht" and "destroyed" are none, and "droit", "derecho", "direito" mean straight on too
+# words that say nothing but a side; "blinks", "aufrecht", "destroyed" and "contrast" are none, and "droit", "derecho", "direito" mean
+# straight on too
 _SURE_FORM = re.compile(
-    r"(?:link|recht)(?:s|e|er|es|en|em)|(?:gauche|droite)s?|(?:izquierd|esquerd)[oa]s?|(?:derech|direit)as?|(?:sinistr|destr)[aoei]"
+    r"(?:link|recht)(?:s|e|er|es|en|em)|(?:gauche|droite)s?|(?:izquierd|esquerd)[oa]s?|(?:derech|direit)as?|(?:sinistr|destr)[aoei]|"
+    r"(?:ipsi|[ck]ontra)(?:lat[ex]ra.*|lesion.*|versive)?|controlat[ex]ra.*"
 )
 
 
@@ -82,7 +86,7 @@ class Mark:
         start: where it begins in the name.
         end: where it ends.
         others: what stands in its place on the other side, in small letters.
-        left: whether it is of the left side.
+        left: whether it is of the left side, or the ipsilateral one.
         level: how sure it is: a `word`, a `letter` or code of its own, a letter run together with a `known` part of a body,
             or one run together with anything, a `guess`.
         sure: it is a side even if no partner can be found.

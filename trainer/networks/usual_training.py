@@ -22,6 +22,7 @@ KEY_POINTS = UsualTraining(epochs=40, batch=8, learning_rate=2e-3)  # epochs: ab
 POSES = UsualTraining(epochs=30, batch=32, learning_rate=3e-3)
 IMAGES = UsualTraining(epochs=30, batch=16, learning_rate=3e-3)
 FORECAST = UsualTraining(epochs=15, batch=4, learning_rate=1e-3)
+PRETRAINED_RATE = 0.1  # share of the rate, of key points' weights that another network has learnt
 HELD_OUT_BATCH = 8  # frames with key points that are answered at a time
 IMAGES_HELD_OUT = 64  # images at most; of large ones fewer, see frames_together
 FORECAST_HELD_OUT = 32  # steps of a forecaster

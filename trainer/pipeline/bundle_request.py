@@ -1,7 +1,7 @@
 """A bundle that is to be made: its labels, how they are divided, its training, and where it goes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tracker.bundle import Bundle
@@ -29,6 +29,7 @@ class BundleRequest:
         run: folder of the training's own files.
         settings: of the training.
         judging: how near counts as right, and what error the task can do with.
+        radii_from: where the distances asked for are from, in words, if from no option.
         anew: what a training of other labels or settings has left in `run` is put away.
         notes: what is to be said of labels and augmentation, in the report too.
         replaced: said of a bundle whose place the new one takes, in the report too; None where it takes none.
@@ -46,6 +47,7 @@ class BundleRequest:
     settings: FitSettings
     judging: Judging
     anew: bool
+    radii_from: str | None = None
     notes: tuple[str, ...] = ()
     replaced: str | None = None
     gate: Callable[[Bundle, Evaluation | None], None] | None = None
@@ -53,7 +55,8 @@ class BundleRequest:
     @property
     def radii(self) -> Radii:
         """How near to its label each point counts as right; groups are those that the network is given crops for."""
-        return radii(self.frames, self.floor, self.judging.correct_within, point_groups(self.train))
+        found = radii(self.frames, self.floor, self.judging.correct_within, point_groups(self.train))
+        return found if self.radii_from is None else replace(found, source=self.radii_from)
 
     @property
     def train(self) -> LabelledFrames:

@@ -21,6 +21,7 @@ from trainer.labels.split import SplitChoice
 from trainer.labels.split_record import read_record, split_for_comparison
 from trainer.networks.build import plan_from_plain
 from trainer.pipeline.bundle_request import BundleRequest
+from trainer.pipeline.kept_on_refresh import kept_augment_file, kept_on_refresh, write_augment_file
 from trainer.pipeline.train_and_write import ENGINE, train_and_write
 from trainer.pipeline.trained_bundle import TrainedBundle
 from trainer.scoring.compare import Comparison, compare
@@ -29,13 +30,12 @@ from trainer.scoring.evaluate import evaluate, refuse_other_points
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import floor_of_data
 from trainer.scoring.training_record import empty_as_trained
-from trainer.training.augmentation_choice import as_before
 from trainer.training.checkpoint import CHECKPOINTS, LAST, load_network
 from trainer.training.fit_settings import FitSettings
 from trainer.training.lighting_choice import BACKGROUND_FILE, NONE
 from trainer.training.processes import processes_here
 from trainer.training.training_options import options_of_training
-from trainer.whole_files import refuse_unwritable
+from trainer.whole_files import disk_refusals, refuse_unwritable
 
 WORSE_SHARE = 0.05  # a mean error larger by more than this is refused even where so few frames cannot prove it
 
@@ -61,8 +61,8 @@ def refresh_bundle(
         split: how the added frames are divided; the known ones stay as they were divided.
         accept_worse: write the new bundle whatever the comparison says.
         console: where progress is shown.
-        judging: how near counts as right, and what error the task can do with.
-        augment_file: where the augmentation was read from, for the commands that the verdict proposes.
+        judging: how near counts as right, and what error the task can do with; what it leaves open is as in the bundle.
+        augment_file: where the augmentation was read from; what it leaves open is as in the bundle's training.
         empty: what an empty cell of another tool's labels means; None for what was said in the training of the bundle.
 
     Returns:
@@ -84,24 +84,31 @@ def refresh_bundle(
     if not division.added:
         raise TrainingError(f"{bundle}: knows all {len(frames)} frames already; give new labels beside the old")
     console.print(f"{division.known} frames known to {bundle.name}, {division.added} added", soft_wrap=True)
-    asked = from_weights(lit_as(in_use, _augmented_as(in_use, settings), run), run / CHECKPOINTS / LAST)
+    last = run / CHECKPOINTS / LAST
+    asked = from_weights(lit_as(in_use, settings, run), last)
+    kept = kept_on_refresh(in_use, judging=judging, settings=asked, checkpoint=last, augment_file=augment_file)
+    file = kept_augment_file(kept.settings.augment, run)
     request = BundleRequest(
         data=data,
-        fit_options=options_of_training(asked, augment_file=augment_file, split=split, judging=judging, empty=meaning),
+        fit_options=options_of_training(kept.settings, augment_file=file, split=split, judging=kept.judging, empty=meaning),
         frames=frames,
         parts=division.split,
         source=", ".join(one.name for one in data),
         floor=floor_of_data(data[0], frames.point_names),
         out=bundle,
         run=bundle.with_name(f"{bundle.name}.refresh"),
-        settings=asked,
-        judging=judging,
+        settings=kept.settings,
+        judging=kept.judging,
+        radii_from=kept.radii_from,
+        notes=kept.sentences,
         anew=True,  # what an earlier refresh left there has been refused, or was of fewer labels
         replaced=f"{bundle}: this network took the place of the one made {in_use.description.created}, of which no copy is kept.",
         gate=_gate(in_use, console, accept_worse=accept_worse),
     )
     made = train_and_write(request, console)
     if made is not None:
+        with disk_refusals(request.run):
+            write_augment_file(kept.settings.augment, request.run)
         _take_the_place(request.run, run)
     return made
 
@@ -110,11 +117,6 @@ def _fitted_as(in_use: Bundle, frames: LabelledFrames) -> LabelledFrames:
     """The frames, fitted to the bundle's own input where they have several sizes: more labels of one size do not change the network's."""
     _, height, width, _ = in_use.description.input.shape
     return frames.fitted_to((height, width)) if frames.sizes else frames
-
-
-def _augmented_as(in_use: Bundle, settings: FitSettings) -> FitSettings:
-    """The settings, mirroring and turning as the bundle's own training did unless it is asked for otherwise."""
-    return replace(settings, augment=as_before(settings.augment, in_use.description.training.augmentation))
 
 
 def lit_as(in_use: Bundle, settings: FitSettings, run: Path) -> FitSettings:

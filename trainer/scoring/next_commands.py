@@ -22,7 +22,7 @@ OF_A_DAY, OF_A_NIGHT = 120, 840  # minutes that a training may take beside other
 
 ONE_VIEW = ("compact", "trackrat")  # networks that take one view each; a library's take both
 # which another network does not take, or takes otherwise
-OF_ONE_NETWORK = ("--width", "--depth", "--dropout", "--coarse-width", "--weights", "--train")
+OF_ONE_NETWORK = ("--width", "--depth", "--dropout", "--coarse-width", "--weights", "--pretrained-rate", "--train")
 NOT_OF_CURVE = ("--correct-within", "--target-px")  # the second is given apart
 OF_SPLIT = ("--folds", "--fold", "--hold-out", "--random-split", "--no-held-out")  # a cross-validation has its own
 

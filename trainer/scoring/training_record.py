@@ -92,6 +92,16 @@ def empty_as_trained(bundle: Path) -> Empty | None:
     return "hidden" if said == "hidden" else "unlabelled" if said == "unlabelled" else None
 
 
+def target_as_trained(bundle: Path) -> float | None:
+    """The error that the task was said to do with in the training of a bundle, in px; None where nobody said so, or nothing is known of it.
+
+    Args:
+        bundle: its folder.
+    """
+    options = read_trained_as(bundle)[0].options
+    return float(options[options.index("--target-px") + 1]) if "--target-px" in options else None
+
+
 def next_commands(
     data: Sequence[Path], bundle: Path, frames: LabelledFrames, trained: TrainedAs, *, history: Mapping[str, Any] = NO_HISTORY
 ) -> NextCommands:

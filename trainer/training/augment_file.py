@@ -41,3 +41,13 @@ def read_augment_file(path: Path) -> AugmentSettings:
     if found.scale is not None and found.scale[0] > found.scale[1]:
         raise TrainingError(f"{path}: scale is {list(found.scale)}; expected the smaller factor first")
     return AugmentSettings(**{name: value for name, value in msgspec.structs.asdict(found).items() if value is not None})
+
+
+def named_in(path: Path) -> frozenset[str]:
+    """The settings that a file names, as usual or not.
+
+    Raises:
+        TrainingError: one sentence with file, line and key.
+    """
+    found = read_yaml(path, kind=AugmentFile, error=TrainingError)
+    return frozenset(name for name, value in msgspec.structs.asdict(found).items() if value is not None)

@@ -1,7 +1,8 @@
 """Which augmentation holds for a set of labels: what was asked for, and what the labels settle; said in sentences before training."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from trainer.labels.mirror import Pairs, Sides, sides_of
 from trainer.labels.network_input import sizes_sentence
 from trainer.labels.two_views import TwoViews, two_views
 from trainer.labels.views_by_place import Parted, ViewsByPlace, parted_in_two, views_by_place
-from trainer.training.augment import FLIP, ROTATION_DEG, AugmentSettings
+from trainer.training.augment import BRIGHTER, FLIP, ROTATION_DEG, STEEPER, AugmentSettings
 
 if TYPE_CHECKING:
     from trainer.training.fit_settings import FitSettings  # needs torch, which looking at labels does without
@@ -22,6 +23,7 @@ TWO_VIEWS_ROTATION_DEG = 10.0  # a camera that was mounted askew; more would mov
 LEAST_GAP = 0.05  # of the image's longer side, between two parts that are worth a hint; halves of a body are often closer
 MOST_NAMED = 6  # names in a sentence; more are counted
 FEW_NAMED = 3  # of several lists in one sentence
+_USUAL = AugmentSettings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +40,14 @@ class InForce:
 
 
 def settled(settings: "FitSettings", frames: LabelledFrames) -> tuple["FitSettings", tuple[str, ...]]:
-    """The settings with an augmentation that suits all of these frames, and what is to be said of it and of the images' sizes.
+    """The settings with an augmentation that suits all of these frames, and what is to be said of it, of weights and of images' sizes.
 
     Raises:
         LabelError: pairs that name an unknown point.
     """
     found = augmentation_in_force(settings.augment, frames)
-    sizes = sizes_sentence(frames)
-    return replace(settings, augment=found.settings), (*([sizes] if sizes else []), *found.sentences)
+    others = (sentence for sentence in (sizes_sentence(frames), settings.rate_sentence) if sentence)
+    return replace(settings, augment=found.settings), (*others, *found.sentences)
 
 
 def augmentation_in_force(asked: AugmentSettings, frames: LabelledFrames) -> InForce:
@@ -88,17 +90,23 @@ def as_recorded(settings: AugmentSettings) -> Augmentation:
     )
 
 
-def as_before(settings: AugmentSettings, recorded: Augmentation | None) -> AugmentSettings:
-    """The settings with what they leave open as it was in an earlier training."""
-    if recorded is None:
-        return settings
-    return replace(
-        settings,
-        flip=recorded.flip if settings.flip is None else settings.flip,
-        rotation_deg=recorded.rotation_deg if settings.rotation_deg is None else settings.rotation_deg,
-        pairs=recorded.pairs if settings.pairs is None else settings.pairs,
-        two_views=recorded.two_views if settings.two_views is None else settings.two_views,
-    )
+def as_before(
+    settings: AugmentSettings, recorded: Augmentation | None, *, rest: AugmentSettings = _USUAL, asked: Collection[str] = ()
+) -> AugmentSettings:
+    """The settings as in an earlier training where nothing else is asked for.
+
+    Args:
+        settings: what is not as usual in them is asked for.
+        recorded: what the bundle of that training says of mirroring and turning; None where it does not.
+        rest: all of that training's own, as its checkpoint says.
+        asked: names of what is asked for, as usual or not.
+    """
+    of_bundle = {} if recorded is None else {name: getattr(recorded, name) for name in ("flip", "rotation_deg", "pairs", "two_views")}
+    earlier = replace(rest, **of_bundle)
+    if settings.two_views not in (None, earlier.two_views):
+        earlier = replace(earlier, flip=None, rotation_deg=None)  # which follow from that
+    left = [one.name for one in fields(settings) if one.name not in asked and getattr(settings, one.name) == getattr(_USUAL, one.name)]
+    return replace(settings, **{name: getattr(earlier, name) for name in left})
 
 
 def _said(asked: Pairs | None, labels: Pairs) -> Pairs:
@@ -174,18 +182,48 @@ def _of_unpaired(sides: Sides, settings: AugmentSettings) -> list[str]:
 
 
 def _of_augmentation(settings: AugmentSettings) -> str:
+    """All that is done, with its numbers."""
     pairs = [pair for pair in settings.pairs or () if pair[0] != pair[1]]
     if settings.flip:
         places = ", ".join(f"{one} and {other}" for one, other in pairs)
         swap = f"{places} then change places" if pairs else "no point changes places"
-        mirrored = f"{settings.flip:.0%} of the training images are mirrored ({swap})"
+        mirrored = f"{_percent(settings.flip)} of the training images are mirrored ({swap})"
     else:
         mirrored = "no training image is mirrored"
-    low, high = settings.scale
-    return (
-        f"augmentation: {mirrored}; they are turned by up to {settings.rotation_deg:g}° either way and made {low:g} to {high:g} times as "
-        "large (change it with --flip or --no-flip, --pairs, --rotation, --augment)"
+    chances = (
+        f"{_percent(settings.blur)} are blurred, {_percent(settings.noise)} get noise, {_percent(settings.occlusion)} are partly covered, "
+        f"{_percent(settings.empty)} are replaced by plain frames without the animal"
     )
+    return (
+        f"augmentation: {mirrored}; {_of_places_and_sizes(settings)}; {_of_light(settings.light)}; {chances} "
+        "(change it with --flip or --no-flip, --pairs, --rotation, --augment)"
+    )
+
+
+def _of_places_and_sizes(settings: AugmentSettings) -> str:
+    if settings.in_place >= 1:
+        return "in all of them the animal stays about where it was, unturned and as large"
+    low, high = settings.scale
+    turned = f"turned by up to {settings.rotation_deg:g}° either way" if settings.rotation_deg else "not turned"
+    sized = f"made {low:g} to {high:g} times as large" if low != high else f"made {low:g} times as large" if low != 1 else "not resized"
+    stretched = f"stretched and sheared by up to {_percent(settings.stretch)}" if settings.stretch else "not stretched"
+    kept = (
+        f", but for {_percent(settings.in_place)} in which the animal stays about where it was, unturned and as large"
+        if settings.in_place
+        else ""
+    )
+    return f"they are {turned}, {sized}, {stretched} and shifted anywhere in the frame{kept}"
+
+
+def _of_light(strength: float) -> str:
+    if not strength:
+        return "their light stays as it is"
+    factor = math.exp(STEEPER * strength)
+    return f"brightness changes by up to {_percent(BRIGHTER * strength)}, contrast and gamma by up to {factor:.2f} times either way"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g}%"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ import logging
 import shutil
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import Colour
 from trainer.networks.build import NetworkPlan, build, plan_from_plain, plan_to_plain
 from trainer.networks.usual_training import HELD_OUT_BATCH
-from trainer.training.fit_settings import FitSettings
+from trainer.training.fit_settings import ADDED_LATER, FitSettings
 from trainer.training.learner import ABOUT
 from trainer.whole_files import remove_parts
 
@@ -53,7 +53,7 @@ def about_run(
         "plan": plan_to_plain(plan),
         "colour": colour,
         "point_names": list(train.point_names),
-        "settings": asdict(same),
+        "settings": same.as_plain(),
         "labels_sha256": [labels_sha256(part) if len(part) else "" for part in (train, held_out)],
     }
 
@@ -95,7 +95,7 @@ def resumable(checkpoints: Path, about: dict[str, object], *, tidy: bool, anew: 
 
 def differences(found: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     """In which way a stored run is not the one asked for: "with seed 0 instead of 5 and other labels"."""
-    settings = _flat(found.get("settings", {})), _flat(asked["settings"])
+    settings = _flat(ADDED_LATER | found.get("settings", {})), _flat(ADDED_LATER | asked["settings"])
     names = [name for name in {**settings[0], **settings[1]} if settings[0].get(name, _ABSENT) != settings[1].get(name, _ABSENT)]
     if any(name not in one for name in names for one in settings):
         return "by another version of rigtrack"

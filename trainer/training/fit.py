@@ -22,7 +22,7 @@ from trainer.training.checkpoint import CHECKPOINTS, LAST, about_run, load_netwo
 from trainer.training.datasets import (
     FrameStore,
 )
-from trainer.training.fit_settings import FitSettings
+from trainer.training.fit_settings import SCRATCH, FitSettings
 from trainer.training.history import History, history_from_plain, write_history
 from trainer.training.learner import ABOUT, Learner, Stopped
 from trainer.training.lighting_choice import lighting_of, write_background
@@ -34,7 +34,7 @@ from trainer.training.predict import mean_error_px
 from trainer.training.pretraining_advice import transfer_advice
 from trainer.training.processes import processes_here
 from trainer.training.progress import epoch_lines, resuming
-from trainer.training.weights import SCRATCH, Pretrained
+from trainer.training.weights import Pretrained
 from trainer.whole_files import disk_refusals
 
 logger = logging.getLogger(__name__)

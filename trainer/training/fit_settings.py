@@ -2,15 +2,17 @@
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from trainer.networks.names import MAP_HEADS
-from trainer.networks.usual_training import HELD_OUT_BATCH, KEY_POINTS
+from trainer.networks.usual_training import HELD_OUT_BATCH, KEY_POINTS, PRETRAINED_RATE
 from trainer.training.augment import AugmentSettings
 from trainer.training.losses import LossSettings
 from trainer.training.oversampling import Oversampled
 
 EPOCHS = KEY_POINTS.epochs  # where neither epochs nor minutes are asked for
+SCRATCH, IMAGENET = "scratch", "imagenet"  # what a network may begin with besides a file
+ADDED_LATER = {"pretrained_rate": PRETRAINED_RATE}  # what always held before there was a choice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,7 @@ class FitSettings:
         held_out_batch: held-out frames that are answered at a time; changes nothing but memory and speed.
         oversample: what frames with a rare point, of a rare video or with a rare tag are shown more often for; `nothing` shows all alike.
         learning_rate: at its highest.
+        pretrained_rate: share of it that holds for what `weights` brings: large steps would wipe out what other pictures have taught.
         weight_decay: of weights.
         optimiser: `adamw`, or `adam` whose decay is an L2 penalty.
         averaging: exponential mean of the weights, by step.
@@ -57,7 +60,7 @@ class FitSettings:
     depth: int | None = None
     dropout: float = 0.0
     coarse_width: float = 1.0
-    weights: str = "scratch"
+    weights: str = SCRATCH
     trained: Literal["all", "head"] = "all"
     background: str = "none"
     contrast: Literal["none", "local"] = "none"
@@ -69,6 +72,7 @@ class FitSettings:
     held_out_batch: int = HELD_OUT_BATCH
     oversample: Oversampled = "nothing"
     learning_rate: float = KEY_POINTS.learning_rate
+    pretrained_rate: float = PRETRAINED_RATE
     weight_decay: float = 0.05
     optimiser: Literal["adamw", "adam"] = "adamw"
     averaging: float = 0.998
@@ -78,6 +82,24 @@ class FitSettings:
     workers: int = 1
     loss: LossSettings = field(default_factory=LossSettings)
     augment: AugmentSettings = field(default_factory=AugmentSettings)
+
+    def as_plain(self) -> dict[str, Any]:
+        """What a run must agree with to be gone on with: trainings that were begun before there was a choice go on."""
+        plain = asdict(self)
+        return {name: value for name, value in plain.items() if name not in ADDED_LATER or value != ADDED_LATER[name]}
+
+    @property
+    def rate_sentence(self) -> str | None:
+        """How fast the weights learn that another network has learnt; None where all begin at random."""
+        if self.weights == SCRATCH:
+            return None
+        source = "ImageNet" if self.weights == IMAGENET else self.weights
+        head_alone = f"all but the head's are held; what {source} brings of these learns"
+        slowly = head_alone if self.trained == "head" else f"those taken over from {source} learn"
+        return (
+            f"weights: {slowly} at {self.pretrained_rate:g} of the learning rate, {self.pretrained_rate * self.learning_rate:.3g} at its "
+            f"highest, fresh ones at {self.learning_rate:.3g} (change it with --pretrained-rate, --learning-rate)"
+        )
 
 
 # of FitSettings, as `trainer fit` names them; the length is given apart, augmentation and loss have options of their own
@@ -99,6 +121,7 @@ OPTIONS = {
     "held_out_batch": "--held-out-batch",
     "oversample": "--oversample",
     "learning_rate": "--learning-rate",
+    "pretrained_rate": "--pretrained-rate",
     "weight_decay": "--weight-decay",
     "optimiser": "--optimiser",
     "averaging": "--averaging",

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from trainer.errors import DivergedError
 from trainer.networks.build import NetworkPlan
 from trainer.networks.frozen import held_norms
+from trainer.networks.usual_training import PRETRAINED_RATE
 from trainer.scoring.assignment import in_order_of_labels
 from trainer.training.collapse import collapse_sentence, has_collapsed, movement
 from trainer.training.head_losses import loss_of
@@ -32,7 +33,6 @@ ABOUT = "rigtrack"  # key of our own part of a checkpoint
 HELD_OUT = "held_out_px"
 WARM_UP = 0.05  # of the run
 CLIP = 1.0
-PRETRAINED_RATE = 0.1  # of the learning rate: large steps would wipe out what other pictures have taught
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +46,7 @@ class Schedule:
         weight_decay: of weights, not of biases and normalisation.
         optimiser: AdamW, or Adam, whose decay is an L2 penalty.
         averaging: of weights over steps, exponential; 0.998 is a memory of 500 steps.
+        pretrained_rate: share of the learning rate for weights that began with another network's.
     """
 
     steps: int | None
@@ -54,6 +55,7 @@ class Schedule:
     weight_decay: float
     optimiser: Literal["adamw", "adam"]
     averaging: float
+    pretrained_rate: float = PRETRAINED_RATE
 
 
 class Learner(pl.LightningModule):
@@ -112,7 +114,7 @@ class Learner(pl.LightningModule):
             for decays in (True, False):
                 chosen = [value for name, value in learning if (name in self._pretrained) == slow and (value.ndim > 1) == decays]
                 decay = self._schedule.weight_decay if decays else 0.0
-                groups.append({"params": chosen, "weight_decay": decay, "share": PRETRAINED_RATE if slow else 1.0})
+                groups.append({"params": chosen, "weight_decay": decay, "share": self._schedule.pretrained_rate if slow else 1.0})
         kind = torch.optim.AdamW if self._schedule.optimiser == "adamw" else torch.optim.Adam
         return kind([group for group in groups if group["params"]], lr=self._schedule.learning_rate, betas=(0.9, 0.99))
 
@@ -185,7 +187,8 @@ class Learner(pl.LightningModule):
         mean = sum(loss * size for loss, size in zip(losses, sizes, strict=True)) / sum(sizes)
         if not math.isfinite(mean):
             raise DivergedError(f"the loss is {mean} in epoch {self.current_epoch}")
-        rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
+        first = self.trainer.optimizers[0].param_groups[0]  # of what was taken over, where nothing is fresh
+        rate = float(first["lr"]) / float(first["share"])
         self.history.batch_loss.extend(losses)
         self.history.epochs.append(
             Epoch(

@@ -14,10 +14,10 @@ from trainer.networks.planning import plan_network
 from trainer.training.datasets import (
     FrameStore,
 )
-from trainer.training.fit_settings import EPOCHS, FitSettings
+from trainer.training.fit_settings import EPOCHS, SCRATCH, FitSettings
 from trainer.training.learner import Learner, Schedule
 from trainer.training.oversampling import times_shown
-from trainer.training.weights import SCRATCH, Pretrained, load_pretrained
+from trainer.training.weights import Pretrained, load_pretrained
 
 
 def untrained(train: LabelledFrames, settings: FitSettings) -> Learner:
@@ -50,6 +50,8 @@ def refuse_unfit(train: LabelledFrames, settings: FitSettings) -> None:
         value = getattr(settings, name)
         if value is not None and not value > 0:
             raise TrainingError(f"{name} is {value}; expected more than 0")
+    if not 0 < settings.pretrained_rate <= 1:
+        raise TrainingError(f"pretrained_rate is {settings.pretrained_rate:g}; expected a share of the learning rate, above 0, at most 1")
 
 
 def plan_of(train: FrameStore, settings: FitSettings, view: View) -> NetworkPlan:
@@ -77,6 +79,7 @@ def new_learner(
         weight_decay=settings.weight_decay,
         optimiser=settings.optimiser,
         averaging=settings.averaging,
+        pretrained_rate=settings.pretrained_rate,
     )
     network = build(plan)
     pretrained = load_pretrained(network, plan, settings.weights)

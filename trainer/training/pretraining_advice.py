@@ -2,7 +2,7 @@
 
 from trainer.networks.build import NetworkPlan
 from trainer.networks.names import is_backbone
-from trainer.training.weights import IMAGENET, SCRATCH
+from trainer.training.fit_settings import IMAGENET, SCRATCH
 
 # He, Girshick & Dollár 2019, "Rethinking ImageNet pre-training": from 10 000 labelled images on, random weights end as well
 ENOUGH_FRAMES = 10_000

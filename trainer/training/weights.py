@@ -14,11 +14,11 @@ from trainer.errors import TrainingError
 from trainer.networks.backbone import Backbone, library, timm_name
 from trainer.networks.build import NetworkPlan
 from trainer.networks.frozen import may_differ
+from trainer.training.fit_settings import IMAGENET, SCRATCH
 from trainer.training.learner import ABOUT
 
 Tensors = dict[str, Tensor]
 
-SCRATCH, IMAGENET = "scratch", "imagenet"
 AVERAGED = "averaged."  # what the averaged copy's tensors are called in our checkpoints
 WITHIN = "fine."  # where the layers of the network of one crop stand in one of several crops or animals
 HUB = "https://huggingface.co"
