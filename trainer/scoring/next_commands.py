@@ -21,8 +21,7 @@ CURVE_REPEATS, FOLDS = 3, 5  # trainings with all of the labels, and with other 
 OF_A_DAY, OF_A_NIGHT = 120, 840  # minutes that a training may take beside other work, and from the evening to the morning
 
 ONE_VIEW = ("compact", "trackrat")  # networks that take one view each; a library's take both
-# which another network does not take, or takes otherwise
-OF_ONE_NETWORK = ("--width", "--depth", "--dropout", "--coarse-width", "--weights", "--train")
+OF_ONE_NETWORK = ("--width", "--depth", "--dropout", "--coarse-width", "--weights", "--train")  # which another does not take, or otherwise
 NOT_OF_CURVE = ("--correct-within", "--target-px")  # the second is given apart
 OF_SPLIT = ("--folds", "--fold", "--hold-out", "--random-split", "--no-held-out")  # a cross-validation has its own
 
@@ -345,6 +344,10 @@ class NextCommands:
     def _fit(self, ending: str, *more: str, without: Sequence[str] = ()) -> str:
         words = [*options_without(self.fit_options, without), *more]
         return self._on_labels("fit", "--data", *self._labels, "--out", f"{self.bundle}-{ending}", *words)
+
+    def paired(self, pairs: Sequence[str]) -> str:
+        """The same training with points that change places in mirrored pictures."""
+        return self._fit("paired", "--pairs", *pairs, *self._length(), without=("--pairs",))
 
 
 class FinerNetwork(NamedTuple):
