@@ -9,12 +9,14 @@ case came to is kept, and the table is made from what is stored.
     python bench/verdicts.py
     python bench/verdicts.py --seed 2
     python bench/verdicts.py --only "one frame" "too short" --json
+    python bench/verdicts.py --out kept --seed 2 --again  # networks that are kept, by the rules as they are now
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from tracker.bundle import read_bundle
 from tracker.synthetic.open_scene import SceneName
 from trainer.errors import TrainingError
 from trainer.formats.read_labels import read_labels
@@ -32,8 +35,14 @@ from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import Split
 from trainer.pipeline.bundle_request import BundleRequest
-from trainer.pipeline.train_and_write import train_and_write
-from trainer.scoring.correct_radius import Judging
+from trainer.pipeline.train_and_write import ENGINE, train_and_write
+from trainer.scoring.correct_radius import FIGURES_FILE, Judging, stated_radii
+from trainer.scoring.engine_choice import open_chosen
+from trainer.scoring.evaluate import score
+from trainer.scoring.measure import Circumstances, measure
+from trainer.scoring.measurements import EmptyScene
+from trainer.scoring.training_record import next_commands, read_trained_as
+from trainer.scoring.verdict import Verdict, verdict
 from trainer.training.augment import UNCHANGED, AugmentSettings
 from trainer.training.fit_settings import FitSettings
 
@@ -187,16 +196,19 @@ def together(learnt: LabelledFrames, judged: LabelledFrames) -> LabelledFrames:
     )
 
 
-def judge(name: str, case: Case, *, scenes: Scenes, learnt_frames: int, most_steps: int) -> dict[str, Any]:
-    """Train and judge one case, unless it was before."""
+def judge(name: str, case: Case, *, scenes: Scenes, learnt_frames: int, most_steps: int, again: bool) -> dict[str, Any]:
+    """Train and judge one case, unless it was before; only judge it again, where it is to be so."""
     out = scenes.out
     folder = out / name.replace(" ", "-")
     kept = folder / "verdict.json"
+    if again:
+        return shown(
+            case, {**json.loads(kept.read_text()), "verdict": judged_again(case, scenes, folder / "bundle", learnt_frames).as_json()}
+        )
     if not kept.exists():
         steps = min(case.steps, most_steps)
         epochs = max(1, min(EPOCHS, steps // EPOCHS))
-        every = scenes.drawn("rodent", count=learnt_frames + learnt_frames // 3, side=case.side)
-        learnt, judged = case.made(every.subset(np.arange(learnt_frames)), every.subset(np.arange(learnt_frames, len(every))), scenes)
+        learnt, judged = parts_of(case, scenes, learnt_frames)
         parts = Split(train=np.arange(len(learnt)), held_out=len(learnt) + np.arange(len(judged)), description="as the case has it")
         settings = FitSettings(epochs=epochs, batches=steps // epochs, workers=0, accelerator="cpu", augment=case.augment, seed=scenes.seed)
         request = BundleRequest(
@@ -217,9 +229,43 @@ def judge(name: str, case: Case, *, scenes: Scenes, learnt_frames: int, most_ste
             raise TrainingError(f"{name}: this is not the first of several processes; start the script once")
         said = made.as_json()
         steps = len(json.loads((folder / "bundle" / "metrics.json").read_text())["history"]["batches"])
-        shown = {"steps": steps, **{key: said[key] for key in ("seconds", "train", "held_out", "verdict")}}
-        kept.write_text(json.dumps(shown))
-    found: dict[str, Any] = json.loads(kept.read_text())
+        said_of = {"steps": steps, **{key: said[key] for key in ("seconds", "train", "held_out", "verdict")}}
+        kept.write_text(json.dumps(said_of))
+    return shown(case, json.loads(kept.read_text()))
+
+
+def parts_of(case: Case, scenes: Scenes, learnt_frames: int) -> Parts:
+    """What a case learns from, and what it is judged by."""
+    every = scenes.drawn("rodent", count=learnt_frames + learnt_frames // 3, side=case.side)
+    return case.made(every.subset(np.arange(learnt_frames)), every.subset(np.arange(learnt_frames, len(every))), scenes)
+
+
+def judged_again(case: Case, scenes: Scenes, folder: Path, learnt_frames: int) -> Verdict:
+    """The verdict on a network that is kept, without training it."""
+    learnt, judged = parts_of(case, scenes, learnt_frames)
+    bundle = read_bundle(folder)
+    trained, history = read_trained_as(folder)
+    within, empty = stated_radii(bundle), json.loads((folder / FIGURES_FILE).read_text())["empty_scene"]
+    if within is None:
+        raise TrainingError(f"{folder}: does not say what counts as right; train it again")
+    about = Circumstances(
+        labels=learnt,
+        radii=within,
+        target_px=case.judging.target_px,
+        seen_px=trained.points_seen(len(learnt.point_names)),
+        batch=trained.batch,
+        history=history,
+        empty=None if empty is None else EmptyScene(**empty),
+        augmentation=bundle.description.training.augmentation,
+    )
+    with closing(open_chosen(bundle, ENGINE, console=None)) as engine:
+        on_learnt, on_judged = (score(bundle, frames, engine=engine, train=learnt) for frames in (learnt, judged))
+    commands = next_commands([scenes.out / "labels"], folder, learnt, trained, history=history)
+    return verdict(measure(on_learnt, on_judged, about), commands)
+
+
+def shown(case: Case, found: dict[str, Any]) -> dict[str, Any]:
+    """What was expected of a case, and what was said."""
     first, *others = found["verdict"]["next"]
     return {
         "expected": case.expected,
@@ -238,13 +284,16 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--learnt", type=int, default=LEARNT, help="frames to learn from; a third as many are judged by (%(default)s)")
     parser.add_argument("--most-steps", type=int, default=LONG, help="no case is trained for more (%(default)s)")
+    parser.add_argument("--again", action="store_true", help="judge what is kept again, and train nothing")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--seed", type=int, default=1, help="of scenes and trainings; each has a folder of its own (%(default)s)")
     options = parser.parse_args()
     found, scenes = {}, Scenes(out=options.out / f"seed-{options.seed}", seed=options.seed)
     for place, name in enumerate(options.only, 1):
         print(f"{place} of {len(options.only)}: {name}", file=sys.stderr, flush=True)
-        found[name] = judge(name, CASES[name], scenes=scenes, learnt_frames=options.learnt, most_steps=options.most_steps)
+        found[name] = judge(
+            name, CASES[name], scenes=scenes, learnt_frames=options.learnt, most_steps=options.most_steps, again=options.again
+        )
     if options.json:
         print(json.dumps(found))
         return

@@ -47,3 +47,15 @@ def test_points_far_from_their_labels_are_counted_for_each_video(tmp_path: Path)
     assert found.train_lost == 0
     other = measure(judged, learnt, Circumstances(labels=frames, radii=Radii(px=(2.0, 4.0), source="as given")))
     assert other.train_lost == 0.125
+
+
+def test_the_error_of_a_median_is_as_far_as_it_scatters(tmp_path: Path) -> None:
+    rng, frames = np.random.default_rng(0), noise_frames(tmp_path, 100)
+    about = Circumstances(labels=frames, radii=Radii(px=(2.0, 2.0), source="as given"))
+    learnt = scored_with(frames, np.ones((100, 2)))
+    errors = rng.normal(3.0, 0.4, (100, 2))
+    errors[:5] = 50.0  # a few blunders change neither
+    of_point = measure(learnt, scored_with(frames, errors), about).points[0]
+    medians = [np.median(rng.normal(3.0, 0.4, 100)) for _ in range(1000)]
+    assert of_point.median_error_px == pytest.approx(np.std(medians), rel=0.25)
+    assert np.isnan(measure(learnt, None, about).points[0].median_error_px)

@@ -17,6 +17,7 @@ from trainer.scoring.measurements import EmptyScene
 from trainer.scoring.next_step import SEEN_PX
 from trainer.scoring.training_record import TrainedAs, next_commands
 from trainer.scoring.verdict import verdict
+from trainer.training.augmentation_choice import as_recorded
 from trainer.training.fit_settings import EPOCHS, FitSettings
 from trainer.training.seen_points import seen_px
 
@@ -73,6 +74,7 @@ def judge_training(training: Training, *, train: Evaluation, held_out: Evaluatio
         history=training.history,
         empty=training.empty,
         curve=training.curve,
+        augmentation=as_recorded(settings.augment),
     )
     measured = measure(train, held_out, about)
     commands = next_commands(training.data, training.bundle, training.labels, trained, history=training.history)

@@ -12,6 +12,7 @@ from trainer.reports.fault_plots import bias_vectors, exchanged_frames, suspecte
 from trainer.scoring.bias import bias_in_words, is_biased
 from trainer.scoring.correct_radius import Radii
 from trainer.scoring.evaluation import Evaluation
+from trainer.scoring.label_rules import mixed_by_mirroring, suspects
 from trainer.scoring.measurements import BORDER_PX, Measurements, PointMeasure
 from trainer.scoring.next_step import NextStep, fails_at_border
 from trainer.scoring.verdict import Verdict
@@ -91,17 +92,22 @@ def point_table(measured: Measurements, radii: Radii) -> str:
 
 def fault_section(measured: Measurements, train: Evaluation, held_out: Evaluation | None) -> str:
     """Exchanged labels and single labels that are likely wrong, with pictures; nothing where there are none."""
-    parts = []
+    parts, mixed = [], mixed_by_mirroring(measured)
     for one in measured.exchanges[:2]:
         words = (
             f"In {one.learnt:.1%} of the frames learnt from, '{one.first}' is found where '{one.second}' is labelled, and the reverse"
             + (f"; in {one.scored:.1%} of those held out" if math.isfinite(one.scored) else "")
-            + ". The network was given these labels and answers otherwise."
+            + "."
+            + (
+                " Images were mirrored and the two did not change places in them."
+                if one in mixed
+                else " The network was given these labels and answers otherwise."
+            )
         )
         parts.append(f"<h2>Exchanged: {text(one.first)} and {text(one.second)}</h2><p>{text(words)}</p>")
         parts.append(figure_part(exchanged_frames(train, one), f"Frames with {one.first} and {one.second} exchanged"))
-    learnt, other = ([one for one in measured.suspects if one.learnt == kind] for kind in (True, False))
-    if measured.suspects:
+    learnt, other = ([one for one in suspects(measured) if one.learnt == kind] for kind in (True, False))
+    if learnt or other:
         said = "Labels far from where the network is sure that the point is. Some will be right, and the network wrong: look."
         parts.append(f"<h2>Labels most likely wrong</h2><p>{text(said)}</p>")
     if learnt:

@@ -234,6 +234,7 @@ def _judged(run: EvaluationRun, data: Sequence[Path]) -> EvaluationRun:
         seen_px=trained.points_seen(len(labels.point_names)),
         batch=trained.batch,
         history=history,
+        augmentation=run.bundle.description.training.augmentation,
     )
     measured = measure(learnt.evaluation, judged.evaluation, about)
     commands = next_commands(data, run.bundle.folder, labels, trained, history=history)

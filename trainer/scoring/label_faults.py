@@ -19,6 +19,9 @@ FAR_RADII = 3.0  # and so many radii: what is near is no fault
 SURE = 0.5
 MOST_SUSPECTS = 12  # a contact sheet of four by three
 FEWEST_FOR_SCATTER = 8
+UNLIKE_PLACES = (
+    0.25  # of the distances to the other points: those of left and right ears differ by a few hundredths, of snout and tail by half
+)
 MOST_SHOWN = 8  # frames of an exchange that are drawn
 MEAN_OF_SD = math.sqrt(math.pi / 2)  # mean length of a normal offset with this standard deviation along each axis (Rayleigh)
 
@@ -34,6 +37,7 @@ class Exchange:
         learnt: share of the training frames with both labelled.
         scored: share of the held-out frames; NaN where none has both.
         frames: how many training frames that is.
+        alike: whether the two lie alike to the other points, as a left and a right one do: a mirrored picture shows one as the other.
         places: (frame, animal) of some of them in the evaluation of training frames, spread over them.
     """
 
@@ -42,6 +46,7 @@ class Exchange:
     learnt: float
     scored: float
     frames: int
+    alike: bool = True
     places: tuple[tuple[int, int], ...] = ()
 
 
@@ -111,7 +116,8 @@ def exchanges(train: Evaluation, held_out: Evaluation | None, *, least_px: float
         rows = np.flatnonzero(found[:, one, two])
         shown = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MOST_SHOWN)).round().astype(int))]
         places = tuple(divmod(int(row), train.frames.animals) for row in shown)
-        made.append(Exchange(first=names[one], second=names[two], learnt=share, scored=scored, frames=count, places=places))
+        alike = _lie_alike(rows_of(train)[1], one, two)
+        made.append(Exchange(first=names[one], second=names[two], learnt=share, scored=scored, frames=count, alike=alike, places=places))
     return tuple(sorted(made, key=lambda one: -one.frames))
 
 
@@ -205,6 +211,21 @@ def _exchanged(evaluation: Evaluation, least_px: float) -> tuple[NDArray[np.bool
     at_other = _at(predicted, truth, least_px)
     known = np.asarray(~np.isnan(truth).any(axis=2) & ~np.isnan(predicted).any(axis=2), bool)
     return at_other & at_other.transpose(0, 2, 1), known[:, :, None] & known[:, None]
+
+
+def _lie_alike(truth: Rows, one: int, two: int) -> bool:
+    """Whether two points have the same distances to the others, whichever these are; a mirrored picture keeps all distances.
+
+    True where they are the only points: nothing then tells them apart.
+    """
+    to_others = []
+    for point in (one, two):
+        away = np.linalg.norm(truth[:, point, None] - np.delete(truth, [one, two], axis=1), axis=-1)
+        to_others.append([float(np.median(column[~np.isnan(column)])) for column in away.T if not np.isnan(column).all()])
+    nearest, farther = (np.sort(distances) for distances in to_others)
+    if len(nearest) != len(farther):  # one of the two is never labelled beside one of the others
+        return True
+    return bool(np.abs(nearest - farther).sum() <= UNLIKE_PLACES * np.maximum(nearest, farther).sum())
 
 
 def _at(predicted: Rows, truth: Rows, least_px: float) -> NDArray[np.bool_]:

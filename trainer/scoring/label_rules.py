@@ -1,6 +1,10 @@
 """Rules of a verdict that find faults of the labels, which no training mends."""
 
-from trainer.scoring.label_faults import OtherNames, Suspect
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import takewhile
+
+from trainer.scoring.label_faults import Exchange, OtherNames, Suspect
 from trainer.scoring.measurements import Measurements
 from trainer.scoring.next_commands import NextCommands
 from trainer.scoring.next_step import (
@@ -31,6 +35,58 @@ def few_frames(m: Measurements, commands: NextCommands) -> NextStep | None:
     return NextStep(kind="few frames", why=why, do=more.do, command=more.command)
 
 
+def mirrored(m: Measurements, commands: NextCommands) -> NextStep | None:
+    """Pictures that were mirrored under names of which no pair is known: left and right labels, all true, contradict each other."""
+    found = mixed_by_mirroring(m)
+    return _mirrored(found, commands) if found and looks_at_images(m) and found[0].learnt >= _least_exchanged(m) else None
+
+
+def mixed_by_mirroring(m: Measurements) -> tuple[Exchange, ...]:
+    """Exchanges that are none of labels: of points that lie alike and did not change places in the mirrored pictures learnt from.
+
+    Whether their labels are exchanged as well shows after a training that knows the pair.
+    """
+    if m.mirrored is None:
+        return ()
+    known = {frozenset(pair) for pair in m.mirrored}
+    return tuple(one for one in m.exchanges if one.alike and _of(one) not in known)
+
+
+def _mirrored(found: tuple[Exchange, ...], commands: NextCommands) -> NextStep:
+    """The most frequent of the exchanges, and a training in which all of them are pairs, as far as no point is in two."""
+    first, chosen, named = found[0], list[str](), set[str]()
+    for one in found:
+        if not _of(one) & named:
+            chosen.append(f"{one.first}:{one.second}")
+            named |= _of(one)
+    before = [pair for pair in _pairs_named(commands.fit_options) if not named & set(pair.split(":"))]
+    two = f"'{first.first}' and '{first.second}'"
+    return NextStep(
+        kind="mirrored",
+        why=f"Mirrored under these names: in {frames(first.frames)} learnt from ({first.learnt:.0%}) '{first.first}' is found where "
+        f"'{first.second}' is labelled, and the other way round. Training images were mirrored, and {two} did not change places in them, "
+        "so the network was shown either name for either point; the labels may all be right.",
+        do=f"Train again with {' and '.join(chosen)} as left and right of each other (--no-flip instead would leave mirroring out). "
+        "Labels that are found exchanged after that are worth a look.",
+        command=commands.paired([*before, *chosen]),
+    )
+
+
+def _pairs_named(options: Sequence[str]) -> list[str]:
+    """Those that were asked for."""
+    after = options[options.index("--pairs") + 1 :] if "--pairs" in options else ()
+    return list(takewhile(lambda word: not word.startswith("--"), after))
+
+
+def _of(one: Exchange) -> frozenset[str]:
+    return frozenset((one.first, one.second))
+
+
+def _exchanges(m: Measurements) -> list[Exchange]:
+    """Those that are the labels' own."""
+    return [one for one in m.exchanges if one not in mixed_by_mirroring(m)]
+
+
 def other_names(m: Measurements, commands: NextCommands) -> NextStep | None:
     """A video, or half of all frames, whose names mean other points."""
     found = video_with_other_names(m)
@@ -39,7 +95,7 @@ def other_names(m: Measurements, commands: NextCommands) -> NextStep | None:
         look = f"Look at the labels of '{found.group}' beside the answers, and correct their names; then score again."
         advice = renaming or commands.answers_beside_labels(look)
         return NextStep(kind="other names", why=found.sentence, do=advice.do, command=advice.command)
-    unclear = next((one for one in m.exchanges if one.learnt >= NAMES_UNCLEAR), None)
+    unclear = next((one for one in _exchanges(m) if one.learnt >= NAMES_UNCLEAR), None)
     if unclear is None or not looks_at_images(m) or hardly_trained(m):
         return None
     there = commands.answers_beside_labels(f"Agree on which of the two is which in every image, and correct the labels ({WORST_FIRST}).")
@@ -54,7 +110,9 @@ def other_names(m: Measurements, commands: NextCommands) -> NextStep | None:
 
 def video_with_other_names(m: Measurements) -> OtherNames | None:
     """The first video whose names differ; until they are set right, errors on it are those of the names."""
-    return next((one for one in m.other_names if all(_is_learnt(m, name) for pair in one.pairs for name in pair)), None)
+    mixed = {_of(one) for one in mixed_by_mirroring(m)}
+    own = [replace(one, pairs=tuple(pair for pair in one.pairs if frozenset(pair) not in mixed)) for one in m.other_names]
+    return next((one for one in own if one.pairs and all(_is_learnt(m, name) for pair in one.pairs for name in pair)), None)
 
 
 def _is_learnt(m: Measurements, name: str) -> bool:
@@ -64,7 +122,7 @@ def _is_learnt(m: Measurements, name: str) -> bool:
 
 def exchanged(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Single frames in which two labels are exchanged."""
-    found = [one for one in m.exchanges if _least_exchanged(m) <= one.learnt < NAMES_UNCLEAR]
+    found = [one for one in _exchanges(m) if _least_exchanged(m) <= one.learnt < NAMES_UNCLEAR]
     if not found or not looks_at_images(m) or hardly_trained(m):
         return None
     first = found[0]
@@ -98,7 +156,7 @@ def single_labels(m: Measurements, commands: NextCommands) -> NextStep | None:
     was_short = m.pictures is not None and short(m)
     if was_short and falls(m):
         return None
-    wrong = [one for one in m.suspects if one.learnt and (not was_short or _far(one, m))]
+    wrong = [one for one in suspects(m) if one.learnt and (not was_short or _far(one, m))]
     if not wrong:
         return _few_exchanged(m, commands)
     first = wrong[0]
@@ -114,6 +172,12 @@ def single_labels(m: Measurements, commands: NextCommands) -> NextStep | None:
     )
 
 
+def suspects(m: Measurements) -> list[Suspect]:
+    """Labels that are likely wrong, without those of points that mirroring has mixed."""
+    mixed = {name for one in mixed_by_mirroring(m) for name in _of(one)}
+    return [one for one in m.suspects if one.point not in mixed]
+
+
 def _far(suspect: Suspect, m: Measurements) -> bool:
     """So far from its label that not even a short training explains it."""
     radius = next((radius_of(point, m) for point in m.points if point.name == suspect.point), m.radius_px)
@@ -125,7 +189,9 @@ def _few_exchanged(m: Measurements, commands: NextCommands) -> NextStep | None:
     few = [one for one in m.exchanges if one.learnt < _least_exchanged(m)]
     if not few or not looks_at_images(m) or hardly_trained(m):
         return None
-    first = few[0]
+    first, mixed = few[0], mixed_by_mirroring(m)
+    if first in mixed:
+        return _mirrored(mixed, commands)
     there = commands.answers_beside_labels(f"Look at the frames that the report shows as exchanged ({WORST_FIRST}).")
     return NextStep(
         kind="single labels",

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.bundle_description import Augmentation
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.scoring.confidence_measure import measure_confidence
 from trainer.scoring.correct_radius import Radii
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
@@ -38,6 +40,7 @@ class Circumstances:
         history: as a report has it; without epochs where it is not known.
         empty: the surest answer for a scene without the animal, where known.
         curve: what a learning curve of the same labels says, sentences.
+        augmentation: in force, where known.
     """
 
     labels: LabelledFrames
@@ -50,6 +53,7 @@ class Circumstances:
     history: Mapping[str, Any] = field(default_factory=lambda: NO_HISTORY)
     empty: EmptyScene | None = None
     curve: tuple[str, ...] = ()
+    augmentation: Augmentation | None = None
 
 
 def measure(train: Evaluation, held_out: Evaluation | None, about: Circumstances) -> Measurements:
@@ -88,7 +92,9 @@ def measure(train: Evaluation, held_out: Evaluation | None, about: Circumstances
         groups=_groups(scored, about.labels, within) if scored is not None else (),
         exchanges=exchanges(train, scored, least_px=least_px),
         other_names=other_names(shown, least_px=least_px),
+        mirrored=about.augmentation.pairs if about.augmentation is not None and about.augmentation.flip else None,
         suspects=suspects(train, scored, within_px=within),
+        confidence=measure_confidence(scored, within_px=within) if scored is not None else None,
         empty=about.empty,
         curve=about.curve,
     )
@@ -145,8 +151,6 @@ def _point(
     errors = scored.errors.of_point(place)
     offset = errors.offset_px.reshape(-1, 2)
     offset = offset[~np.isnan(offset).any(axis=1)]
-    # of a median: 1.25 times that of a mean, for normally distributed offsets; a robust spread, or single blunders would hide a bias
-    error_px = 1.25 * max(robust_sd(axis) for axis in offset.T) / math.sqrt(len(offset))
     distance, there = scored.errors.distance_px[..., place], at_border[..., place]
     known = ~np.isnan(distance)
     border, inner = distance[there & known], distance[~there & known]
@@ -159,11 +163,17 @@ def _point(
         mean_px=errors.spread.mean_px,
         train_median_px=train_median_px,
         bias_px=(x, y),
-        bias_error_px=error_px,
+        bias_error_px=max(_median_error(axis) for axis in offset.T),
+        median_error_px=_median_error(distance[known]),
         border=len(border),
         border_median_px=float(np.median(border)) if len(border) else math.nan,
         inner_median_px=float(np.median(inner)) if len(inner) else math.nan,
     )
+
+
+def _median_error(values: NDArray[np.float64]) -> float:
+    """Standard error of the median: 1.25 times that of a mean, for normal ones; by a robust spread, or single blunders would raise it."""
+    return 1.25 * robust_sd(values) / math.sqrt(len(values))
 
 
 def _at_border(frames: LabelledFrames) -> NDArray[np.bool_]:

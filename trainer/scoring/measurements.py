@@ -26,6 +26,7 @@ class PointMeasure:
         train_median_px: of the training errors.
         bias_px: (x, y), median of answer minus label.
         bias_error_px: standard error of that median, along the worse axis.
+        median_error_px: standard error of the median of the held-out errors.
         border: held-out labels at the image's border.
         border_median_px: error there.
         inner_median_px: error of the other held-out labels.
@@ -42,6 +43,7 @@ class PointMeasure:
     train_median_px: float = math.nan
     bias_px: tuple[float, float] = (math.nan, math.nan)
     bias_error_px: float = math.nan
+    median_error_px: float = math.nan
     border: int = 0
     border_median_px: float = math.nan
     inner_median_px: float = math.nan
@@ -78,6 +80,31 @@ class EmptyScene:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfidenceMeasure:
+    """What the confidences of held-out points are worth.
+
+    Attributes:
+        points: how many labels can judge, those that say a point is out of sight among them.
+        error: expected calibration error.
+        by_chance: what it exceeds in one of a hundred draws where every confidence is exactly the chance of being right.
+        of_right: mean confidence of the points that are right; NaN without any.
+        of_wrong: the same of those that are not.
+        hidden: the point whose absence is told worst; None where too few labels say that one is out of sight.
+        auc: of that point, the chance that it is surer where it is seen than where it is not; NaN where there is none.
+        auc_error: standard error of that.
+    """
+
+    points: int
+    error: float
+    by_chance: float
+    of_right: float = math.nan
+    of_wrong: float = math.nan
+    hidden: str | None = None
+    auc: float = math.nan
+    auc_error: float = math.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measurements:
     """A training in numbers. Errors are in source pixels; NaN for what does not exist.
 
@@ -103,7 +130,9 @@ class Measurements:
         groups: the videos of the held-out frames.
         exchanges: pairs found at each other's labels.
         other_names: videos whose names differ.
+        mirrored: pairs of points that change places in the mirrored pictures it learnt from; None where none was mirrored, or nobody knows.
         suspects: single labels that are likely wrong.
+        confidence: what the confidences are worth; None where nothing judges them.
         empty: the surest answer for a scene without the animal; None where that is not known.
         curve: what a learning curve of the same labels says, sentences; empty where there is none.
     """
@@ -130,7 +159,9 @@ class Measurements:
     groups: tuple[GroupMeasure, ...] = ()
     exchanges: tuple[Exchange, ...] = ()
     other_names: tuple[OtherNames, ...] = ()
+    mirrored: tuple[tuple[str, str], ...] | None = None
     suspects: tuple[Suspect, ...] = ()
+    confidence: ConfidenceMeasure | None = None
     empty: EmptyScene | None = None
     curve: tuple[str, ...] = ()
 

@@ -346,6 +346,10 @@ class NextCommands:
         words = [*options_without(self.fit_options, without), *more]
         return self._on_labels("fit", "--data", *self._labels, "--out", f"{self.bundle}-{ending}", *words)
 
+    def paired(self, pairs: Sequence[str]) -> str:
+        """The same training with points that change places in mirrored pictures."""
+        return self._fit("paired", "--pairs", *pairs, *self._length(), without=("--pairs",))
+
 
 class FinerNetwork(NamedTuple):
     """Names of a network, its head and its view."""

@@ -18,6 +18,7 @@ Kind = Literal[
     "few labels",
     "other names",
     "exchanged",
+    "mirrored",
     "nothing held out",
     "no movement",
     "learnt nothing",
@@ -28,11 +29,13 @@ Kind = Literal[
     "biased",
     "border",
     "lost point",
+    "inexact point",
     "lost",
     "resolution",
     "over-fitted",
     "single labels",
     "empty scene",
+    "confidence",
     "not good enough",
     "not exact",
     "good",
@@ -66,6 +69,9 @@ FEWEST_AT_BORDER = 5  # held-out labels; a median of fewer is chance
 BORDER_TIMES = 2.0  # the error at the border over that of all, and over what counts as right
 MOST_NAMED = 3  # points in a sentence
 SURE_OF_NOTHING = 0.5  # confidence without an animal from which a rule with the usual threshold would begin
+SURE_ERRORS = 2.0  # standard errors: what is nearer may be chance
+MISCALIBRATED = 0.1  # calibration error, where 0.01 to 0.02 are usual: what is called 0.9 is right in four of five
+LEAST_AUC = 0.9  # of a point in sight and out of it, where 0.96 to 1 are usual
 SEEN_FALL = 0.1  # of what counts as right: an error that fell by less is as good as it was
 SEEN_PX = 2.0  # source pixels in one of the network's: what is smaller cannot be told apart
 SEEN_TIMES = 2.5  # an error of more pixels than this of the network's picture is not its resolution's

@@ -15,6 +15,8 @@ from trainer.scoring.next_step import (
     RARE,
     RARE_TIMES,
     RIGHT_SHARE,
+    SEEN_FALL,
+    SURE_ERRORS,
     Kind,
     NextStep,
     fails_at_border,
@@ -90,24 +92,30 @@ def at_border(m: Measurements, commands: NextCommands) -> NextStep | None:
 
 
 def lost_point(m: Measurements, commands: NextCommands) -> NextStep | None:
-    """Points with labels enough that are not found, which the median over all points hides."""
+    """Points with labels enough that are not found, or else inexactly, which the median over all points hides."""
     coarse = too_coarse(m)
     named = {point.name for point in (*_rare(m), *_at_border(m), *_biased(m), *(coarse[1].points if coarse is not None else ()))}
-    lost = [point for point in m.points if point.name not in named and _is_lost(point, m)]
-    if not lost or _says_nothing(m):
+    inexact = [point for point in m.points if point.name not in named and _is_inexact(point, m)]
+    if not inexact or _says_nothing(m):
         return None
-    never = [point for point in lost if point.train_median_px > _limit(point, m)]
+    gone = [point for point in inexact if point.median_px > _far(point, m)]
+    never = [point for point in gone or inexact if point.train_median_px > _limit(point, m) + SEEN_FALL * radius_of(point, m)]
     if not never and over_learnt(m):
         return None  # the remedy is the same, for all points
-    told = sorted(never or lost, key=lambda point: -point.median_px)[:MOST_NAMED]
+    told = sorted(never or gone or inexact, key=lambda point: -point.median_px)[:MOST_NAMED]
+    kind: Kind = "lost point" if gone else "inexact point"
     names, are = ", ".join(f"'{point.name}'" for point in told), "are" if len(told) > 1 else "is"
+    missed = f"{names} {are} {'not found' if gone else 'found inexactly'}"
     error = f"a median error of {_each([point.median_px for point in told])} px, where {_limits(told, m)} px count as right"
     if not never:
         more = commands.more_frames(f"Label more frames in which {names} can be seen.", _worst(m))
-        return NextStep(kind="lost point", why=f"{names} {are} not found on held-out frames: {error}.", do=more.do, command=more.command)
-    why = f"{names} {are} not found: {error}; on the frames learnt from it is {_each([point.train_median_px for point in told])} px."
-    look = f"Look at the labels of {names} beside the answers (w: the worst, then the next): a name that means two places cannot be learnt."
-    return _longer_or_look(m, commands, kind="lost point", why=why, look=look)
+        return NextStep(kind=kind, why=f"{missed} on held-out frames: {error}.", do=more.do, command=more.command)
+    why = f"{missed}: {error}; on the frames learnt from it is {_each([point.train_median_px for point in told])} px."
+    cause = "whether all are placed alike"
+    if all(point.train_median_px > _far(point, m) for point in told):
+        cause = "a name that means two places cannot be learnt"
+    look = f"Look at the labels of {names} beside the answers (w: the worst, then the next): {cause}."
+    return _longer_or_look(m, commands, kind=kind, why=why, look=look)
 
 
 def often_lost(m: Measurements, commands: NextCommands) -> NextStep | None:
@@ -142,7 +150,7 @@ def _accounted_for(m: Measurements, commands: NextCommands) -> float:
     """The most that single points, exchanged labels and scattered ones can make up of the share of points that are far off."""
     scored = {point.name: point.scored / max(1, sum(one.scored for one in m.points)) for point in m.points}
     named = {point.name for point in (*_rare(m), *_at_border(m), *_biased(m))}
-    named |= {point.name for point in m.points if _is_lost(point, m)} if lost_point(m, commands) is not None else set()
+    named |= {point.name for point in m.points if _is_inexact(point, m)} if lost_point(m, commands) is not None else set()
     swapped = sum(
         max(one.learnt, one.scored) * sum(scored.get(name, 0.0) for name in {one.first, one.second} - named) for one in m.exchanges
     )
@@ -193,14 +201,23 @@ def _at_border(m: Measurements) -> list[PointMeasure]:
     return [] if _says_nothing(m) else [point for point in found if point.border_median_px > _limit(point, m)]
 
 
-def _is_lost(point: PointMeasure, m: Measurements) -> bool:
-    """Where all points together are found, one that is not; else one that is found far worse than the others."""
-    far = point.scored > 0 and point.median_px > _limit(point, m)
-    return far and (not not_exact(m) or _worse_than_others(point, m))
+def _is_inexact(point: PointMeasure, m: Measurements) -> bool:
+    """Where all points together are found, one that is not within what counts as right; else one that is found far worse than the others.
+
+    It is so beyond what can be seen, and beyond chance: half of the points whose error is just what counts as right are above it.
+    """
+    chance_px = 0.0 if math.isnan(point.median_error_px) else SURE_ERRORS * point.median_error_px
+    beyond = point.scored > 0 and point.median_px > _limit(point, m) + max(chance_px, SEEN_FALL * radius_of(point, m))
+    return beyond and (not not_exact(m) or _worse_than_others(point, m))
+
+
+def _far(point: PointMeasure, m: Measurements) -> float:
+    """From which error on a point is not found at all: as far off as what counts as lost."""
+    return max(FAR_RADII * radius_of(point, m), m.target_px or 0.0)
 
 
 def _limit(point: PointMeasure, m: Measurements) -> float:
-    """From which error on a point is not found: what counts as right, or what the task can do with."""
+    """From which error on a point is not exact: what counts as right, or what the task can do with."""
     return max(radius_of(point, m), m.target_px or 0.0)
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from trainer.labels.checks import FEW_FRAMES
-from trainer.scoring import label_rules, point_rules, training_rules
+from trainer.scoring import confidence_rules, label_rules, point_rules, training_rules
+from trainer.scoring.label_faults import FAR_RADII
 from trainer.scoring.loss_curves import STILL_FALLING
 from trainer.scoring.measurements import GroupMeasure, Measurements, PointMeasure
 from trainer.scoring.next_commands import NextCommands
@@ -20,8 +21,10 @@ from trainer.scoring.next_step import (
     EXCHANGED,
     FEWEST_FRAMES,
     FEWEST_HELD_OUT,
+    LEAST_AUC,
     LOST,
     MEMORISED_RATIO,
+    MISCALIBRATED,
     OVERFIT_PX,
     OVERFIT_RATIO,
     RARE,
@@ -30,6 +33,7 @@ from trainer.scoring.next_step import (
     SCATTER_SHARE,
     SEEN_FALL,
     SEEN_PX,
+    SURE_ERRORS,
     SURE_OF_NOTHING,
     UNLIKE_TIMES,
     NextStep,
@@ -41,7 +45,8 @@ from trainer.sentences import frames
 MOST_STEPS = 3
 MOST_NEEDY = 3  # points and videos that are named as in need of labels
 RULE = (
-    f"Rules, in this order: too few frames (below {FEWEST_FRAMES}); a video whose answers lie at other points' labels; points exchanged in "
+    f"Rules, in this order: too few frames (below {FEWEST_FRAMES}); points exchanged that lie alike, where images were mirrored in "
+    "training and the two did not change places; a video whose answers lie at other points' labels; points exchanged in "
     f"{EXCHANGED:.0%} of the training frames; labels of which the mean position is within what counts as right; "
     f"a mean error above {BASELINE_SHARE:.0%} of the mean-position baseline; labels whose own scatter "
     f"makes up {SCATTER_SHARE:.0%} of the error; training frames not found after fewer than {ENOUGH_PICTURES} pictures, with which "
@@ -52,17 +57,20 @@ RULE = (
     f"pixels or more in one of the network's; fewer than {FEWEST_HELD_OUT} frames held out; points far worse at the image's edge; "
     f"points whose answers lie to one side beyond what counts as right; a held-out median above {OVERFIT_RATIO:g} "
     f"times the training median and {OVERFIT_PX:g} px above it "
-    f"(or {MEMORISED_RATIO:g} times, with many points far off); single points beyond what counts as right; "
-    f"{LOST:.0%} of a video's points lost, "
+    f"(or {MEMORISED_RATIO:g} times, with many points far off); single points beyond what counts as right by {SEEN_FALL:.0%} of it and by "
+    f"{SURE_ERRORS:g} standard errors, not found where they are beyond {FAR_RADII:g} times as much; {LOST:.0%} of a video's points lost, "
     f"or most points right on fewer than {RIGHT_SHARE:.0%} of the frames; the task's own threshold; "
     f"fewer than {FEW_FRAMES} labelled frames; single "
-    f"labels far from a sure answer; a point that is found with a confidence above {SURE_OF_NOTHING:g} in a scene without the animal. "
+    f"labels far from a sure answer; a point that is found with a confidence above {SURE_OF_NOTHING:g} in a scene without the animal; "
+    f"where none of these is found, a calibration error above {MISCALIBRATED:g} and beyond chance, or a point whose absence confidence "
+    f"tells with an AUC below {LEAST_AUC:g}. "
     "Training and held-out frames are scored in the same way: the finished engine, no augmentation, no dropout."
 )
 
 Rule = Callable[[Measurements, NextCommands], NextStep | None]
 RULES: tuple[Rule, ...] = (
     label_rules.few_frames,
+    label_rules.mirrored,
     label_rules.other_names,
     label_rules.exchanged,
     training_rules.nothing_held_out,
@@ -91,13 +99,16 @@ RULES: tuple[Rule, ...] = (
     training_rules.seen_meanwhile,
 )
 OF_NAMES = (  # what an error says that other names may be the cause of
-    "scattered labels", "rare point", "unlike", "biased", "border", "over-fitted", "lost point", "lost", "not good enough", "not exact",
+    "scattered labels", "rare point", "unlike", "biased", "border", "over-fitted", "lost point", "inexact point", "lost",
+    "not good enough", "not exact",
 )  # fmt: skip
+OF_MIRRORING = (*OF_NAMES, "too short", "resolution", "learnt nothing")  # the same, and what the next training shows
 OF_LABELS = (  # first steps that ask for more labels, or for how many; beside others, more of them are not what is needed
     "few frames", "few held out", "few labels", "no movement", "rare point", "unlike", "border", "over-fitted",
-    "lost point", "lost", "not good enough", "not exact",
+    "lost point", "inexact point", "lost", "not good enough", "not exact", "confidence",
 )  # fmt: skip
-BESIDE_GOOD = ("single labels", "empty scene")  # of many labels a few are wrong, or none shows an empty scene; it is good all the same
+# of many labels a few are wrong or mixed by mirroring, or none shows an empty scene; it is good all the same
+BESIDE_GOOD = ("mirrored", "single labels", "empty scene")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,8 +171,13 @@ def _judged(m: Measurements, commands: NextCommands) -> Verdict:
     steps = _without_repeats([step for rule in RULES if (step := rule(m, commands)) is not None])
     if label_rules.video_with_other_names(m) is not None:
         steps = [step for step in steps if step.kind not in OF_NAMES]
+    mixed = label_rules.mirrored(m, commands) is not None
+    steps = [step for step in steps if not (mixed and step.kind in OF_MIRRORING)]
     well = training_rules.good(m, commands)
-    if all(step.kind in BESIDE_GOOD for step in steps):
+    if not mixed and all(step.kind in BESIDE_GOOD for step in steps):
+        doubted = confidence_rules.confidence_means_little(m, commands)
+        if doubted:
+            return _of([*doubted, *steps], m, commands, finding=doubted[0].why)
         longer = training_rules.may_be_longer(m, commands)
         return _of([*steps, well, *([longer] if longer is not None else [])], m, commands, finding=well.why)
     return _of(steps, m, commands, finding=steps[0].why)
@@ -184,12 +200,20 @@ def _of(steps: list[NextStep], m: Measurements, commands: NextCommands, *, findi
         finding=finding,
         summary=_summary(m),
         steps=tuple(_with_labels(step, m, commands) for step in steps[:MOST_STEPS]),
-        labels_or_minutes=labels_or_minutes(m)
-        if named_otherwise is None
-        else f"Until the names in '{named_otherwise.group}' are set right, its error says nothing of more labels or a longer training.",
+        labels_or_minutes=_nothing_until(m, commands) or labels_or_minutes(m),
         needs_labels=more.do if needed else "",
         select=more.command,
     )
+
+
+def _nothing_until(m: Measurements, commands: NextCommands) -> str:
+    """What is to be set right before an error says anything of labels or a longer training; empty where nothing is."""
+    named_otherwise = label_rules.video_with_other_names(m)
+    if label_rules.mirrored(m, commands) is not None:
+        return "Until mirrored pictures show each point under its own name, the error says nothing of more labels or a longer training."
+    if named_otherwise is not None:
+        return f"Until the names in '{named_otherwise.group}' are set right, its error says nothing of more labels or a longer training."
+    return ""
 
 
 def _asks_for_labels(step: NextStep) -> bool:
