@@ -61,7 +61,7 @@ def write_overlay(
     """Write the first seconds with everything a viewer shows, at real speed."""
     height, width = overlaid(scene, heard_poses, 0, statuses=statuses, events=events).shape[:2]
     every = max(1, round(rate_hz / VIDEO_HZ))
-    with VideoWriter(path, rate=Fraction(rate_hz) / every, size=(height, width)) as video:
+    with VideoWriter(path, rate=Fraction(rate_hz) / every, size=(height, width), drawn=True) as video:
         for number in range(0, min(frames, round(VIDEO_S * rate_hz)), every):
             video.write(overlaid(scene, heard_poses, number, statuses=statuses, events=events))
 
