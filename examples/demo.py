@@ -20,7 +20,7 @@ import numpy as np
 from demo_behaviour import CLASSES, CLASSIFIER, Moves, held_out_f1, learn_moves, moves_in
 from demo_report import write_overlay, write_report
 from demo_tracking import Frames, Heard, Run, count_frames, fastest_run, talk, track, with_classifier
-from demo_verdict import Onset, cut_short, match_onsets, print_end, scripted, verdict
+from demo_verdict import Onset, cut_short, late, match_onsets, print_end, scripted, verdict
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -97,7 +97,7 @@ def demo(out: Path) -> int:
     )
     (out / "result.json").write_text(json.dumps(result, indent=2) + "\n")
     print_result(result, onsets)
-    print_end(out, problems)
+    print_end(out, problems, late=late(result["latency_ms"]["total"]["p99"], run.rate_hz))
     return 1 if problems else 0
 
 
@@ -188,7 +188,7 @@ def print_result(result: dict[str, object], onsets: list[Onset]) -> None:
         table.add_row(section, json.dumps(values))
     out.print(table)
     events = Table(title="events", title_justify="left")
-    for column in ("event", "scripted onset (frame)", "onset error (ms)"):
+    for column in ("event", "scripted onset (frame)", "onset error by frame number (ms)"):
         events.add_column(column)
     for onset in onsets:
         events.add_row(onset.event, str(onset.frame), "not seen" if onset.error_ms is None else f"{onset.error_ms:+.0f}")

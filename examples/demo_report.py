@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 from demo_behaviour import CLASSES, Moves
+from demo_verdict import late
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
@@ -61,7 +62,7 @@ def write_overlay(
     """Write the first seconds with everything a viewer shows, at real speed."""
     height, width = overlaid(scene, heard_poses, 0, statuses=statuses, events=events).shape[:2]
     every = max(1, round(rate_hz / VIDEO_HZ))
-    with VideoWriter(path, rate=Fraction(rate_hz) / every, size=(height, width)) as video:
+    with VideoWriter(path, rate=Fraction(rate_hz) / every, size=(height, width), drawn=True) as video:
         for number in range(0, min(frames, round(VIDEO_S * rate_hz)), every):
             video.write(overlaid(scene, heard_poses, number, statuses=statuses, events=events))
 
@@ -111,7 +112,7 @@ def write_report(
         "Error against the known truth": _figure(lambda axes: _error_curve(axes, errors, scene.point_names), (9, 3.6)),
         "Where the snout went": _figure(lambda axes: _path(axes, poses, scene), (6, 4.5)),
         "Frame received → message received in another process": _figure(lambda axes: _latency(axes, total_ms), (9, 3.2)),
-        "Scripted events and when they were seen": _figure(lambda axes: _timeline(axes, onsets, numbers), (9, 2.4)),
+        "Scripted events and when they were seen, by frame number": _figure(lambda axes: _timeline(axes, onsets, numbers), (9, 2.4)),
         "Learned behaviour: what the animal did by its script, and what was found live": _figure(
             lambda axes: _ethogram(axes, moves), (9, 1.8)
         ),
@@ -150,7 +151,7 @@ def _sentence(result: dict[str, Any]) -> str:
         f"{frames['lost']} were lost by the camera and {frames['skipped']} skipped; the key points "
         f"are {error['median']:.2f} px (median; p95 {error['p95']:.2f} px) from the truth; a message arrives "
         f"{latency['total']['p50']:.2f} ms (median; p99 {latency['total']['p99']:.2f} ms) after its frame; "
-        f"{events['seen']} of {events['expected']} scripted events were seen."
+        f"{events['seen']} of {events['expected']} scripted events were seen. {late(latency['total']['p99'], result['rate_hz'])}"
     )
 
 

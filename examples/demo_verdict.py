@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from demo_behaviour import LEAST_F1
-from demo_tracking import Frames, Heard, Run, talk
+from demo_tracking import LATEST_FRAMES, Frames, Heard, Run, talk
 from msgspec.structs import replace
 
 from tracker.behaviour.behaviour import Behaviour
@@ -78,6 +78,23 @@ def cut_short(heard: Heard) -> list[str]:
     return [event.reason for event in heard.events if event.state == "off" and event.reason not in ("rule", "missing", "stopping")]
 
 
+def late(total_p99_ms: float, rate_hz: float) -> str:
+    """What it means that messages came later than the rate was chosen for, with the likely cause; empty where they did not.
+
+    Args:
+        total_p99_ms: 99th percentile of the time from a frame to its message.
+        rate_hz: of the camera.
+    """
+    interval_ms = 1000 / rate_hz
+    if not total_p99_ms > LATEST_FRAMES * interval_ms:
+        return ""
+    return (
+        f"One message in a hundred came {total_p99_ms:.0f} ms or more after its frame, where the next frame comes after {interval_ms:.0f} "
+        "ms. Errors and events here go by frame numbers, so they do not show it; a closed loop would have acted so late. Most likely other "
+        "programs kept this machine busy: close them and run the demo again."
+    )
+
+
 def verdict(frames: Frames, onsets: list[Onset], heard: Heard, *, live_px: float, held_out_px: float, moves_f1: float) -> list[str]:
     """One sentence for each failure, with its cause; none if every frame is explained, the error small and every event seen."""
     problems = []
@@ -109,8 +126,10 @@ def verdict(frames: Frames, onsets: list[Onset], heard: Heard, *, live_px: float
     return problems
 
 
-def print_end(out: Path, problems: Sequence[str]) -> None:
-    """Say last of all whether it passed and where everything is, on stderr."""
+def print_end(out: Path, problems: Sequence[str], *, late: str = "") -> None:
+    """Say last of all whether it passed and where everything is, on stderr; before that, what `late` found."""
+    if late:
+        talk.print(f"demo: {late}", style="yellow", markup=False, soft_wrap=True)
     for problem in problems:
         talk.print(f"demo: {problem}", style="red", markup=False, soft_wrap=True)
     word, colour = ("failed", "red") if problems else ("passed", "green")

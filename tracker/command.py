@@ -1,6 +1,7 @@
 """How every command ends: an exit status, and one sentence in the place of a traceback."""
 
 import argparse
+import difflib
 import errno
 import importlib
 import importlib.metadata
@@ -8,7 +9,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import Any, NoReturn, TypeGuard
 
@@ -41,12 +42,28 @@ class OneSentenceParser(argparse.ArgumentParser):
         """Refuse what is left over here, where the parser of the subcommand that it was said to can still name its own help."""
         found, left_over = super().parse_known_args(args, namespace)
         if left_over:
-            self.error(f"unrecognized arguments: {' '.join(left_over)}")
+            known = [name for name in self._option_string_actions if name.startswith("--")]
+            meant = _did_you_mean((word.partition("=")[0] for word in left_over if word.startswith("--")), known)
+            self.error(f"unrecognized arguments: {' '.join(left_over)}{meant}")
         return found, left_over
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """As ever, with the choice that a misspelt one is near to."""
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as problem:
+            problem.message += _did_you_mean([str(value)], [str(choice) for choice in action.choices or ()])
+            raise
 
     def error(self, message: str) -> NoReturn:
         """End with status 2."""
         self.exit(2, f"{self.prog}: {message}; `{self.prog} --help` lists what it takes\n")
+
+
+def _did_you_mean(words: Iterable[str], known: Sequence[str]) -> str:
+    """The end of a sentence that names what the first of these words is near to; empty where none is near to anything."""
+    near = (name for word in words for name in difflib.get_close_matches(word, known, n=1))
+    return f"; did you mean {name}?" if (name := next(near, None)) is not None else ""
 
 
 def load_commands(package: str, names: Sequence[str]) -> tuple[list[ModuleType], dict[str, str]]:

@@ -18,14 +18,12 @@ class Program:
         description: what it is for, one sentence.
         commands: names of the subcommands.
         log_format: of a line on stderr.
-        interrupted: what to say on Ctrl-C, where the subcommand does not say it itself.
     """
 
     name: str
     description: str
     commands: tuple[str, ...]
     log_format: str
-    interrupted: str | None = None
 
     def parser(self) -> argparse.ArgumentParser:
         """What reads the command line; a subcommand that cannot be had is listed with the reason."""
@@ -52,5 +50,5 @@ class Program:
             return 1
         options = self.parser().parse_args(asked)
         logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format=self.log_format)
-        status = run_command(options, program=self.name, interrupted=self.interrupted or options.interrupted)
+        status = run_command(options, program=self.name, interrupted=options.interrupted)
         return end_process(status) if arguments is None else status

@@ -31,7 +31,6 @@ PROGRAM = Program(
         "synth",
     ),
     log_format="%(levelname)s: %(message)s",
-    interrupted="stopped by hand; the same command goes on where it was",
 )
 
 

@@ -10,7 +10,7 @@ import pytest
 from demo_behaviour import moves_in
 from demo_report import status_at
 from demo_tracking import Frames, Heard, Run, count_frames, fastest_run, live_table, open_run
-from demo_verdict import Onset, print_end, scripted, verdict
+from demo_verdict import Onset, late, print_end, scripted, verdict
 from matplotlib.figure import Figure
 
 from tracker.messages import VERSION, AnimalMessage, PoseMessage, StatusMessage
@@ -106,6 +106,27 @@ def test_no_stage_of_the_demo_takes_longer_than_the_whole_that_it_is_part_of(sta
         "total": 227.25, "daemon": 202.0, "wait": 50.5, "engine": 50.5, "behaviour": 101.0
     }  # fmt: skip
     assert all(values["p99"] <= found["total"]["p99"] for values in found.values())
+
+
+def test_messages_that_come_far_later_than_the_next_frame_are_said_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert late(29.0, 100.0) == ""
+
+    print_end(tmp_path, [], late=late(573.2, 100.0))
+
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert said.startswith("demo: One message in a hundred came 573 ms or more after its frame, where the next frame comes after 10 ms.")
+    assert "other programs kept this machine busy: close them and run the demo again. demo: passed" in said
+
+
+def test_the_report_says_beside_its_figures_that_messages_came_late() -> None:
+    result = {
+        "rate_hz": 100.0,
+        "frames": {"received": 1, "shown": 1, "lost": 0, "skipped": 0},
+        "error_px": {"median": 0.3, "p95": 0.8},
+        "latency_ms": {"total": {"p50": 3.0, "p99": 573.2}},
+        "events": {"seen": 43, "expected": 43},
+    }
+    assert "43 of 43 scripted events were seen. One message in a hundred came 573 ms" in demo_report._sentence(result)
 
 
 def test_a_row_of_counts_beside_no_stage_shows_no_times(status: StatusMessage) -> None:

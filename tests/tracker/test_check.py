@@ -14,6 +14,7 @@ from camera_picture import write_picture
 
 from tests.conftest import BundleMaker
 from tests.tracker.daemon import ROOT, write_config, write_images
+from tests.tracker.trained_bundle import note_training
 from tracker.__main__ import main
 from tracker.check import parts
 from tracker.check.check import Asked, check
@@ -240,6 +241,19 @@ def test_pictures_unlike_those_of_the_training_are_warned_of(
     assert words in found["found"]
     if found["warning"]:
         assert found["found"].endswith("and train on with `trainer fit --refresh`")
+
+
+def test_a_bundle_whose_training_has_hardly_learnt_is_warned_of(
+    tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = make_bundle(tmp_path / "spot")
+    note_training(bundle, verdict=[("too short", "It has hardly learnt: a mean error of 76.4 px.")], median_px=56.8)
+    assert main(["check", "--config", str(write_config(tmp_path, bundle, camera)), "--seconds", "0"]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if "  bundle  " in line)
+    assert line.startswith("WARN")
+    assert line.endswith(
+        "verdict of its training: It has hardly learnt: a mean error of 76.4 px; the report beside it says what to do next"
+    )
 
 
 def test_a_bundle_that_does_not_fit_the_image_fails_the_view(tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any]) -> None:

@@ -281,3 +281,19 @@ def test_a_command_line_that_is_wrong_is_one_sentence_and_status_2(program: str,
     assert answer.stderr.count("\n") == 1
     named = f"{program} {known}" if "KNOWN" in asked else program
     assert answer.stderr.endswith(f"; `{named} --help` lists what it takes\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "meant"),
+    [
+        ("tracker anlyse film.mp4", "; did you mean analyse?; `tracker --help`"),
+        ("tracker run --recrd", "--recrd; did you mean --record?; `tracker run --help`"),
+        ("trainer fit --data mouse --minuts=1", "--minuts=1; did you mean --minutes?; `trainer fit --help`"),
+        ("trainer fit --data mouse --xyzzy", "unrecognized arguments: --xyzzy; `trainer fit --help`"),
+    ],
+    ids=["command", "option", "option with its value", "nothing near"],
+)
+def test_a_misspelt_command_or_option_is_told_what_it_is_near_to(command: str, meant: str) -> None:
+    done = subprocess.run([sys.executable, "-m", *command.split()], capture_output=True, text=True, check=False)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert meant in done.stderr

@@ -16,6 +16,7 @@ import yaml
 
 from tests.conftest import BundleMaker
 from tests.tracker.daemon import write_images
+from tests.tracker.trained_bundle import note_training
 from tracker.__main__ import main
 from tracker.cameras.found_camera import FoundCamera
 from tracker.cameras.found_cameras import found_cameras
@@ -37,6 +38,12 @@ def written(folder: Path, *options: str) -> Path:
     path = folder / "tracker.yaml"
     assert main(["init", "--config", str(path), *options]) == 0
     return path
+
+
+def dated_in_turn(folder: Path, *bundles: str) -> None:
+    """Have them be written one after the other, the newest first."""
+    for age, name in enumerate(bundles):
+        os.utime(folder / name / "bundle.json", (1e9 - age, 1e9 - age))
 
 
 def write_video(path: Path) -> None:
@@ -229,11 +236,40 @@ def test_the_bundle_that_was_written_is_said_and_how_many_others_there_were(
         os.utime(tmp_path / name / "bundle.json", (1e9 - age, 1e9 - age))
     written(tmp_path, "--force")
     others = f"2 others can be named with --bundle: {tmp_path / 'models/old'}, {tmp_path / 'models/older'}"
-    assert f"tracker init: bundle: {tmp_path / 'models/new'}, the newest; {others}\n" in capsys.readouterr().err
+    assert (
+        f"tracker init: bundle: {tmp_path / 'models/new'}, the newest: never scored on held-out frames; {others}\n"
+        in capsys.readouterr().err
+    )
     written(tmp_path, "--force", "--bundle", str(tmp_path / "models/old"))
-    assert f"tracker init: bundle: {tmp_path / 'models/old'}\n" in capsys.readouterr().err
+    assert f"tracker init: bundle: {tmp_path / 'models/old'}: never scored on held-out frames\n" in capsys.readouterr().err
     written(tmp_path, "--force", "--no-engine")
     assert "tracker init: no bundle: this rig films and records\n" in capsys.readouterr().err
+
+
+def test_the_newest_bundle_is_passed_over_where_its_verdict_speaks_against_it(
+    tmp_path: Path, make_bundle: BundleMaker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hardly, good = ("too short", "It has hardly learnt: a mean error of 76.4 px."), ("good", "Good: the median error of 0.99 px.")
+    note_training(make_bundle(tmp_path / "trial"), verdict=[hardly], median_px=56.8)
+    note_training(make_bundle(tmp_path / "mine"), verdict=[good, ("too short", "It was short.")], median_px=1.0)
+    make_bundle(tmp_path / "older")
+    dated_in_turn(tmp_path, "trial", "mine", "older")
+    assert load_config(written(tmp_path)).engine.bundle == str(tmp_path / "mine")
+    said = capsys.readouterr().err
+    chosen = "1.00 px on 20 held-out frames; verdict of its training: Good: the median error of 0.99 px"
+    newer = "56.80 px on 20 held-out frames; verdict of its training: It has hardly learnt: a mean error of 76.4 px; "
+    assert f"bundle: {tmp_path / 'mine'}: {chosen}; it is not the newest, which is {tmp_path / 'trial'}: {newer}" in said
+
+
+def test_where_something_speaks_against_every_bundle_the_newest_is_taken_and_what_speaks_against_it_is_said(
+    tmp_path: Path, make_bundle: BundleMaker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("new", "old"):
+        note_training(make_bundle(tmp_path / name), verdict=[("too short", f"It has hardly learnt, the {name} one.")], median_px=56.8)
+    dated_in_turn(tmp_path, "new", "old")
+    assert load_config(written(tmp_path)).engine.bundle == str(tmp_path / "new")
+    assert f"bundle: {tmp_path / 'new'}, the newest: 56.80 px" in (said := capsys.readouterr().err)
+    assert "verdict of its training: It has hardly learnt, the new one; the report beside it says what to do next" in said
 
 
 def test_a_file_that_is_there_is_left_alone_unless_forced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import PIL.Image
@@ -21,6 +22,7 @@ from tests.tracker.chained import GAP_S, say, write_chain
 from tests.tracker.pressed import PressedAt
 from tests.tracker.sessions import write_session
 from tracker.__main__ import main
+from tracker.drawn_video import is_drawn
 from tracker.errors import RecordingError
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.session_chain import read_chain
@@ -248,6 +250,12 @@ def test_a_video_with_the_overlay_holds_every_frame_between_two_times(
     assert not capture.read()[0]
     scene.close()
     assert [path.name for path in out.parent.iterdir()] == ["part.mp4"]
+
+
+def test_a_video_with_the_overlay_says_that_it_was_drawn(session: Path, tmp_path: Path) -> None:
+    assert main(["view", str(session), "--to", "0.1", "--out", str(tmp_path / "part.mp4")]) == 0
+    with av.open(str(tmp_path / "part.mp4")) as container:
+        assert is_drawn(container.metadata)
 
 
 def test_sessions_that_go_on_with_one_another_are_shown_as_one(tmp_path: Path) -> None:

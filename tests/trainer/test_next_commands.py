@@ -71,6 +71,17 @@ def test_answers_are_looked_at_on_a_video_that_was_not_labelled(given: NextComma
     assert Path(shlex.split(found.command)[2]).name == "tuesday.mp4"
 
 
+def test_answers_are_not_looked_at_on_a_film_that_was_drawn_whatever_its_name(given: NextCommands) -> None:
+    videos, data = Path("my labels/videos"), Path("my labels/table.csv")
+    run(f"trainer render '{videos}/monday.mp4' --truth '{data}' --no-legend --out '{videos}/a checked.mp4'")
+    run(f"trainer render '{videos}/monday.mp4' --bundle models/mine --no-legend --out '{videos}/b seen.mp4'")
+    labels = read_settled(data, "hidden")
+    assert "Frames of this one were labelled" in next_commands([data], Path("models/mine"), labels, TrainedAs()).look_at_answers().do
+    shutil.copy(videos / "monday.mp4", videos / "tuesday.mp4")
+    found = next_commands([data], Path("models/mine"), labels, TrainedAs()).look_at_answers()
+    assert Path(shlex.split(found.command)[2]).name == "tuesday.mp4"
+
+
 def test_what_shows_labels_and_answers_runs_on_them(given: NextCommands) -> None:
     run(given.look_at_answers().command)
     assert Path("models/mine-drawn.mp4").is_file()

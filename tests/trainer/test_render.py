@@ -85,6 +85,15 @@ def bundle(tmp_path: Path, make_bundle: Callable[..., Path]) -> Bundle:
     return read_bundle(make_bundle(tmp_path / "bundle", height=SIZE[0], width=SIZE[1]))
 
 
+def test_a_damaged_comment_does_not_hide_the_frames(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "drawn.mp4", rate=Fraction(25), size=SIZE, drawn=True) as writer:
+        writer.write(np.zeros(SIZE, np.uint8))
+    content = (tmp_path / "drawn.mp4").read_bytes()
+    (tmp_path / "damaged.mp4").write_bytes(content.replace(b"rigtrack: drawn", b"\xff\xfe\xfdtrack: drawn"))
+    with VideoReader(tmp_path / "damaged.mp4") as reader:
+        assert (reader.drawn, len(list(reader.frames()))) == (False, 1)
+
+
 def test_a_name_of_another_kind_of_video_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"out\.avi: an MP4 file would be written; expected a name that ends in \.mp4"):
         VideoWriter(tmp_path / "out.avi", rate=Fraction(25), size=SIZE)

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from tracker.bundle import Bundle, read_bundle
 from tracker.bundle_description import distance_words
+from tracker.bundle_verdict import error_in_words, quality
 from tracker.calibration import NO_LENS, load_calibration
 from tracker.check.result import CheckResult
 from tracker.classifiers.classifier import Classifier
@@ -60,16 +61,20 @@ def bundle(config: Config) -> tuple[CheckResult, Bundle | None]:
     if folder is None:
         instead = "classifiers take the image" if config.classifiers else "frames are recorded without poses"
         return CheckResult(check="bundle", ok=True, found=f"none configured: no key points, {instead}"), None
-    return attempted("bundle", lambda: _bundle(Path(folder)))
+    finding, read = attempted("bundle", lambda: _bundle(Path(folder)))
+    if read is None or (known := quality(read)).good:
+        return finding, read
+    return replace(finding, found=f"{finding.found}; {known.verdict}", warning=True), read
 
 
 def _bundle(folder: Path) -> tuple[str, Bundle]:
     bundle = read_bundle(folder)
     about = bundle.description
-    error = about.accuracy.mean_px
-    held_out = f"{error:.2f} px on {about.accuracy.frames} held-out frames" if error is not None else "never scored on held-out frames"
     radius = f", confidence is the chance of an error within {distance_words(radii)}" if (radii := about.correct_within_px) else ""
-    return f"{about.name}: {about.network}, {len(about.point_names)} points, {held_out}{radius}, hash {about.onnx_sha256[:12]}", bundle
+    return (
+        f"{about.name}: {about.network}, {len(about.point_names)} points, {error_in_words(about)}{radius}, hash {about.onnx_sha256[:12]}",
+        bundle,
+    )
 
 
 def engine(config: Config, bundle: Bundle | None) -> tuple[CheckResult, Engine | None]:

@@ -13,7 +13,7 @@ def add(commands: Commands) -> None:
         commands,
         "run",
         call=run_tracker,
-        text="Run the tracker.",
+        text="Run the tracker until Ctrl-C, `tracker stop`, or the end of a video; --for ends the recording, and not the tracker.",
         example="tracker run --config examples/synthetic.yaml",
         interrupted=None,
     )

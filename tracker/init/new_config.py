@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from tracker.bundle import DESCRIPTION_FILE, USUAL_PLACE, Bundle, read_bundle
+from tracker.bundle_verdict import quality
 from tracker.cameras.found_camera import FoundCamera
 from tracker.errors import BundleError, ConfigError
 from tracker.init.image_size import USUAL_SIZE, image_size
@@ -110,18 +111,23 @@ def chosen_first(cameras: Sequence[FoundCamera], wanted: str) -> list[FoundCamer
 
 
 def find_bundles(folder: Path) -> list[Bundle]:
-    """The whole bundles of key points in a folder and those below it, the newest first."""
+    """The whole bundles of key points in a folder and below it: the newest first, but last those that something is known against."""
     patterns = ["*/" * depth + DESCRIPTION_FILE for depth in range(_DEEPEST_BUNDLE + 1)]
     found = [path for pattern in patterns for path in folder.glob(pattern)]
     bundles = []
-    for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):
+    for path in found:
         try:
             bundle = read_bundle(path.parent)
         except BundleError:
             continue
         if bundle.description.task == "keypoints":
             bundles.append(bundle)
-    return bundles
+    return sorted(bundles, key=lambda bundle: (quality(bundle).good, written_ns(bundle)), reverse=True)
+
+
+def written_ns(bundle: Bundle) -> int:
+    """When its folder got its description, by the file system's clock."""
+    return (bundle.folder / DESCRIPTION_FILE).stat().st_mtime_ns
 
 
 def _named(device: str, folder: Path) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from tracker.drawn_video import MARK, TAG
 from tracker.errors import RecordingError
 from tracker.frame import Image
 from tracker.recording.read_session import RecordedSession
@@ -93,6 +94,7 @@ def _write(
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+            container.metadata[TAG] = MARK
             stream = container.add_stream("libx264", rate=Fraction(rate_hz).limit_denominator(1000))
             stream.pix_fmt, stream.options = "yuv420p", {"crf": "20", "preset": "veryfast"}
             for done, place in enumerate(places, start=1):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from trainer.commands.choices import Commands, add_command
+from trainer.commands.choices import NOTHING_KEPT, Commands, add_command
 
 if TYPE_CHECKING:
     from trainer.project.agreement import Agreement
@@ -19,6 +19,7 @@ def add(commands: Commands) -> None:
         commands,
         "agreement",
         call=agreement,
+        interrupted=NOTHING_KEPT,
         text="Compare the annotators of a labelling project, in pixels per key point: no network can be shown to be better than that.",
         example="trainer agreement openfield --out agreement.png",
     )

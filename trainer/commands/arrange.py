@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from trainer.commands.choices import Commands, add_command
+from trainer.commands.choices import GOES_ON, Commands, add_command
 
 
 def add(commands: Commands) -> None:
@@ -13,6 +13,7 @@ def add(commands: Commands) -> None:
         commands,
         "arrange",
         call=arrange,
+        interrupted=GOES_ON,
         text="Move the images of a folder into a folder for each class, as a table says. A second run finishes what was "
         "interrupted, and else changes nothing.",
         example="trainer arrange val/images val/val_annotations.txt --out val",

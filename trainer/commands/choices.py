@@ -36,12 +36,27 @@ LOSSES = ("cross_entropy", "distance", "mse")
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  # argparse has no public name for it
 
 
+ANEW = "stopped by hand; the same command begins anew"
+NOTHING_KEPT = "stopped by hand; nothing was kept"
+GOES_ON = "stopped by hand; the same command goes on where it was"
+EPOCHS_KEPT = "stopped by hand; the epochs that were over are kept, and the same command goes on with them"
+
+
 def add_command(
-    commands: Commands, name: str, *, call: Callable[[argparse.Namespace], int], text: str, example: str
+    commands: Commands, name: str, *, call: Callable[[argparse.Namespace], int], text: str, example: str, interrupted: str = ANEW
 ) -> argparse.ArgumentParser:
-    """A subcommand whose help ends in an example; `call` carries it out and returns the exit status."""
+    """A subcommand whose help ends in an example.
+
+    Args:
+        commands: of the program.
+        name: of the subcommand.
+        call: carries it out and returns the exit status.
+        text: what it does, one sentence.
+        example: one command line.
+        interrupted: what to say on Ctrl-C, where the interrupted work says nothing itself.
+    """
     made: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text, epilog=f"example: {example}")
-    made.set_defaults(call=call)
+    made.set_defaults(call=call, interrupted=interrupted)
     return made
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from trainer.commands.behaviour_options import add_behaviour_scoring, refuse_behaviour_options, refuse_key_point_scoring
 from trainer.commands.behaviour_request import choice_asked, rules_asked
 from trainer.commands.bouts import reading_asked
-from trainer.commands.choices import Commands, add_command, add_empty, add_engine, engine_choice
+from trainer.commands.choices import NOTHING_KEPT, Commands, add_command, add_empty, add_engine, engine_choice
 
 if TYPE_CHECKING:
     from tracker.bundle import Bundle
@@ -22,6 +22,7 @@ def add(commands: Commands) -> None:
         commands,
         "compare",
         call=compare,
+        interrupted=NOTHING_KEPT,
         text="Compare two bundles on the same labelled frames, ending in one sentence: which is better, by how much, how surely.",
         example="trainer compare models/old models/new --data project --report comparison",
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from trainer.commands.absent_gpu import refuse_absent_gpu
-from trainer.commands.choices import Commands, add_command, add_training, fit_settings, say
+from trainer.commands.choices import GOES_ON, Commands, add_command, add_training, fit_settings, say
 from trainer.commands.experiment_options import add_experiment, data_of, human_px
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def add(commands: Commands) -> None:
         commands,
         "crossval",
         call=crossval,
+        interrupted=GOES_ON,
         text="Train on all folds but one and score on that one, for every fold and seed. The same command goes on where it was.",
         example="trainer crossval --data project --out experiments/crossval --by blocks --folds 5 --repeats 3",
     )

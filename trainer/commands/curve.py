@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from trainer.commands.absent_gpu import refuse_absent_gpu
-from trainer.commands.choices import Commands, add_command, add_split, add_training, fit_settings, say, split_choice
+from trainer.commands.choices import GOES_ON, Commands, add_command, add_split, add_training, fit_settings, say, split_choice
 from trainer.commands.experiment_options import add_experiment, data_of, human_px
 from trainer.networks.names import HEADS
 
@@ -21,6 +21,7 @@ def add(commands: Commands) -> None:
         commands,
         "curve",
         call=curve,
+        interrupted=GOES_ON,
         text="Train on more and more of the frames and score on the same held-out ones. The same command goes on where it was.",
         example="trainer curve --data project --out experiments/curve --repeats 3 --target-px 2",
     )

@@ -16,7 +16,7 @@ from trainer.commands.behaviour_options import (
 )
 from trainer.commands.behaviour_request import choice_asked, rules_asked
 from trainer.commands.bouts import reading_asked, tell_scores
-from trainer.commands.choices import Commands, add_command, add_empty, add_engine, engine_choice
+from trainer.commands.choices import NOTHING_KEPT, Commands, add_command, add_empty, add_engine, engine_choice
 
 if TYPE_CHECKING:
     from tracker.bundle import Bundle
@@ -32,6 +32,7 @@ def add(commands: Commands) -> None:
         commands,
         "evaluate",
         call=evaluate,
+        interrupted=NOTHING_KEPT,
         text="Score a bundle on labelled frames.",
         example="trainer evaluate models/mine --data project other.slp --floor project --classical --report evaluation",
     )

@@ -13,7 +13,7 @@ from trainer.commands.behaviour_options import (
     add_behaviour_training,
     refuse_behaviour_options,
 )
-from trainer.commands.choices import Commands, add_command, add_empty, add_split, add_training, fit_settings, split_choice
+from trainer.commands.choices import EPOCHS_KEPT, Commands, add_command, add_empty, add_split, add_training, fit_settings, split_choice
 from trainer.commands.fit_behaviour import fit_behaviour
 from trainer.commands.fit_forecast import fit_forecast
 from trainer.commands.forecast_options import add_forecast_training, refuse_forecast_options
@@ -26,6 +26,7 @@ def add(commands: Commands) -> None:
         commands,
         "fit",
         call=fit,
+        interrupted=EPOCHS_KEPT,
         text="Train on labelled frames and write a bundle with its report.",
         example="trainer fit --data project --out models/mine",
     )

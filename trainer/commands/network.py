@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from trainer.commands.choices import Commands, add_command, add_network
+from trainer.commands.choices import NOTHING_KEPT, Commands, add_command, add_network
 
 if TYPE_CHECKING:
     from trainer.networks.build import NetworkPlan
@@ -23,6 +23,7 @@ def add(commands: Commands) -> None:
         commands,
         "network",
         call=network,
+        interrupted=NOTHING_KEPT,
         text="Show a network layer by layer: shapes, parameters, multiplications.",
         example="trainer network --network resnet18 --head heatmap --size 640x480 --points 4",
     )

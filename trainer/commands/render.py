@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from trainer.commands.choices import Commands, add_command, add_engine, engine_choice
+from trainer.commands.choices import NOTHING_KEPT, Commands, add_command, add_engine, engine_choice
 
 LABELS = (".csv", ".h5", ".json", ".slp")  # endings of what is not a video but labels
 
@@ -16,6 +16,7 @@ def add(commands: Commands) -> None:
         commands,
         "render",
         call=render,
+        interrupted=NOTHING_KEPT,
         text="Draw a bundle's key points on a video; or labels alone, on their video or on their pictures, to check them by eye.",
         example="trainer render run.mp4 --bundle models/mine --out overlay.mp4; trainer render openfield --out checked",
     )
@@ -56,7 +57,11 @@ def _draw_labels(options: argparse.Namespace, talk: Console) -> None:
     from trainer.videos.labels_alone import draw_pictures, render_labels
 
     if options.truth is None:
-        count = draw_pictures(read_labels(options.video), out=options.out, legend=not options.no_legend, console=talk)
+        labels = read_labels(options.video)
+        try:
+            count = draw_pictures(labels, out=options.out, legend=not options.no_legend, console=talk)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"stopped by hand; the pictures that were drawn are in {options.out}") from None
         talk.print(f"{count} pictures")
         return
     truth = read_labels(options.truth)

@@ -24,6 +24,7 @@ def add(commands: Commands) -> None:
         commands,
         "select",
         call=select,
+        interrupted="stopped by hand; what was looked at is not kept, and the same command begins anew",
         text="Choose frames of videos or recorded sessions that are worth labelling and put them into a labelling project, with a contact "
         "sheet.",
         example="trainer select monday.mp4 tuesday.mp4 --project openfield --count 20 --points snout leftear rightear tailbase",

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from trainer.commands.absent_gpu import refuse_absent_gpu
 from trainer.commands.behaviour_options import add_behaviour_training, refuse_behaviour_options
-from trainer.commands.choices import Commands, add_command, add_split, add_training, fit_settings, say, split_choice
+from trainer.commands.choices import GOES_ON, Commands, add_command, add_split, add_training, fit_settings, say, split_choice
 from trainer.commands.experiment_options import add_experiment, data_of, human_px
 from trainer.commands.forecast_options import add_forecast_training, refuse_forecast_options
 from trainer.commands.given_options import keep_declared
@@ -30,6 +30,7 @@ def add(commands: Commands) -> None:
         commands,
         "sweep",
         call=sweep,
+        interrupted=GOES_ON,
         text="Search for better settings. Start the same command again after a kill; with --study also beside it, here or on other "
         "machines, for more workers. With --task: of what finds behaviour or forecasts bursts, with the options of `trainer fit`.",
         example="trainer sweep --data project --study search.db --name first --trials 40 --epochs 20",

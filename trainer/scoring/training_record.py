@@ -198,23 +198,23 @@ def _videos(frames: LabelledFrames) -> dict[str, str]:
 
 
 def _unseen(videos: Mapping[str, str], frames: LabelledFrames, *, not_of: Path) -> str | None:
-    """The first video beside those labelled that is none of them and has their size, and was not drawn with this bundle."""
+    """The first video beside those labelled that is none of them and has their size, and on which nothing was drawn."""
     labelled, sizes = {Path(path).resolve() for path in videos.values()}, set(frames.own_sizes)
     for folder in sorted({Path(path).parent for path in videos.values()}):
         if not folder.is_dir():
             continue
         for path in sorted(folder.iterdir())[:MOST_LOOKED_AT]:
             mine = path.resolve() in labelled or path.stem in videos or path.name.startswith(f"{not_of.name}-")
-            if not mine and video_ending(path.name) and path.is_file() and _size_of(path) in sizes:
+            if not mine and video_ending(path.name) and path.is_file() and _undrawn_size(path) in sizes:
                 return str(path)
     return None
 
 
-def _size_of(path: Path) -> tuple[int, int] | None:
-    """(height, width) of a video; None where it cannot be opened."""
+def _undrawn_size(path: Path) -> tuple[int, int] | None:
+    """(height, width) of a video; None where it cannot be opened, or says that it was drawn on another one."""
     try:
         with VideoReader(path) as video:
-            return video.size
+            return None if video.drawn else video.size
     except TrainingError:
         return None
 

@@ -9,6 +9,7 @@ import av
 import numpy as np
 from av.container import InputContainer
 
+from tracker.drawn_video import is_drawn
 from tracker.frame import Image
 from trainer.errors import TrainingError
 
@@ -22,6 +23,7 @@ class VideoReader:
         path: the file.
         rate: frames per second.
         size: (height, width).
+        drawn: whether the file says that points were drawn on another video.
         expected: frames that the header promises, None where it promises nothing.
         exact: whether that is a count and not an estimate from the duration.
         read: frames decoded so far.
@@ -44,6 +46,7 @@ class VideoReader:
         self._stream.thread_type = "AUTO"
         self.rate = self._stream.average_rate or self._stream.guessed_rate or Fraction(30)
         self.size = (self._stream.height, self._stream.width)
+        self.drawn = is_drawn(self._container.metadata)
         self.expected, self.exact = self._promised()
 
     def frames(self) -> Iterator[Image]:
@@ -92,7 +95,7 @@ class VideoReader:
 
 def _open_input(path: Path) -> InputContainer:
     try:
-        return av.open(str(path), "r")
+        return av.open(str(path), "r", metadata_errors="replace")  # a damaged title must not hide the frames
     except FileNotFoundError:
         raise TrainingError(f"{path}: no such file; give the path of a video") from None
     except (av.FFmpegError, OSError) as problem:

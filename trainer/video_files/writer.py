@@ -11,6 +11,7 @@ import numpy as np
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
+from tracker.drawn_video import MARK, TAG
 from tracker.frame import Image
 from tracker.whole_files import remedy
 from trainer.errors import TrainingError
@@ -22,13 +23,14 @@ class VideoWriter:
     The file carries another name until it is whole: a crash, a full disk or an exception never leaves one that looks complete.
     """
 
-    def __init__(self, path: Path, *, rate: Fraction, size: tuple[int, int]) -> None:
+    def __init__(self, path: Path, *, rate: Fraction, size: tuple[int, int], drawn: bool = False) -> None:
         """Begin a file.
 
         Args:
             path: where the finished file will be; its folder is made.
             rate: frames per second.
             size: (height, width); odd sides are padded by one row or column, since yuv420p has none.
+            drawn: the frames are another video's with something drawn on them; the file says so.
 
         Raises:
             TrainingError: the file cannot be made, or its name says that it is another kind of file.
@@ -44,6 +46,8 @@ class VideoWriter:
             self._container: OutputContainer = av.open(str(self._unfinished), "w", format="mp4", options={"movflags": "+faststart"})
         except (av.FFmpegError, OSError) as problem:
             raise self._refusal(problem) from problem
+        if drawn:
+            self._container.metadata[TAG] = MARK
         self._stream = self._encoder(rate)
 
     def write(self, image: Image) -> None:

@@ -43,7 +43,7 @@ def render_labels(
     drawn = 0
     with (
         VideoReader(video) as reader,
-        VideoWriter(out, rate=reader.rate, size=_drawn_size(reader.size, labels) if legend else reader.size) as writer,
+        VideoWriter(out, rate=reader.rate, size=_drawn_size(reader.size, labels) if legend else reader.size, drawn=True) as writer,
     ):
         frames: Iterable[Image] = reader.frames()
         for number, image in enumerate(frames if console is None else track(frames, "drawing", total=reader.expected, console=console)):

@@ -82,7 +82,7 @@ def render(
             raise TrainingError(reader.shortfall() or f"{video}: 0 frames read")
         with (
             closing(open_chosen(bundle, engine, console=console)) as opened,
-            VideoWriter(out, rate=reader.rate, size=_drawn_size(reader.size, bundle, style)) as writer,
+            VideoWriter(out, rate=reader.rate, size=_drawn_size(reader.size, bundle, style), drawn=True) as writer,
             written_behind(writer.write) as write,
         ):
             overlay = _Overlay(bundle, opened, style)
