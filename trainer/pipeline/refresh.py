@@ -34,7 +34,7 @@ from trainer.training.checkpoint import CHECKPOINTS, LAST, load_network
 from trainer.training.fit_settings import FitSettings
 from trainer.training.lighting_choice import BACKGROUND_FILE, NONE
 from trainer.training.processes import processes_here
-from trainer.training.training_options import options_of_training
+from trainer.training.training_options import beginning_apart_from, options_of_training
 from trainer.whole_files import refuse_unwritable
 
 WORSE_SHARE = 0.05  # a mean error larger by more than this is refused even where so few frames cannot prove it
@@ -85,9 +85,10 @@ def refresh_bundle(
         raise TrainingError(f"{bundle}: knows all {len(frames)} frames already; give new labels beside the old")
     console.print(f"{division.known} frames known to {bundle.name}, {division.added} added", soft_wrap=True)
     asked = from_weights(lit_as(in_use, _augmented_as(in_use, settings), run), run / CHECKPOINTS / LAST)
+    another = beginning_apart_from(asked, frames, run=run)
     request = BundleRequest(
         data=data,
-        fit_options=options_of_training(asked, augment_file=augment_file, split=split, judging=judging, empty=meaning),
+        fit_options=options_of_training(another, augment_file=augment_file, split=split, judging=judging, empty=meaning),
         frames=frames,
         parts=division.split,
         source=", ".join(one.name for one in data),
@@ -96,6 +97,7 @@ def refresh_bundle(
         run=bundle.with_name(f"{bundle.name}.refresh"),
         settings=asked,
         judging=judging,
+        begins_anew=another != asked,
         anew=True,  # what an earlier refresh left there has been refused, or was of fewer labels
         replaced=f"{bundle}: this network took the place of the one made {in_use.description.created}, of which no copy is kept.",
         gate=_gate(in_use, console, accept_worse=accept_worse),

@@ -37,6 +37,7 @@ from trainer.scoring.evaluate import evaluate
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.measurements import EmptyScene
 from trainer.scoring.reliability import CLIP
+from trainer.scoring.starting_weights import record_of_weights
 from trainer.training.augmentation_choice import settled
 from trainer.training.datasets import FrameStore
 from trainer.training.fit import FitResult, fit
@@ -59,7 +60,7 @@ def train_and_write(request: BundleRequest, console: Console) -> TrainedBundle |
     """
     refuse_unfit(request.train, request.settings)  # before what is odd about the labels, below which it would be overlooked
     settings, said = settled(request.settings, request.frames)
-    request = replace(request, settings=settings, notes=said)
+    request = replace(request, settings=settings, notes=(*request.notes, *said))
     _print_labels(request, console)  # a radius of a point that is not there is met here, before the training
     for sentence in request.notes:
         console.print(sentence, soft_wrap=True, highlight=False, markup=False)
@@ -67,7 +68,7 @@ def train_and_write(request: BundleRequest, console: Console) -> TrainedBundle |
     if not processes_here().first:
         return None
     with disk_refusals(request.run):
-        write_record(request.run, request.frames, request.parts)
+        write_record(request.run, request.frames, request.parts, began_with=record_of_weights(request.settings.weights))
     _say(console, "fitting the confidence to the held-out frames")
     calibration = _calibration(result, request.held_out, within=request.radii)
     console.print(calibration.sentence, soft_wrap=True)
@@ -172,6 +173,7 @@ def _training(request: BundleRequest, result: FitResult, empty: EmptyScene | Non
         plan=result.plan,
         settings=request.settings,
         fit_options=request.fit_options,
+        begins_anew=request.begins_anew,
         history=history_of(result),
         radii=request.radii,
         floor=request.floor,
