@@ -136,7 +136,7 @@ def test_no_command_after_a_refresh_begins_with_weights_that_know_its_frames(
     for command in (after.longer(2), after.patient(), after.curve(), after.in_turn()):
         assert "--weights" not in command
     longer = after.longer(2).split(" && ")[-1]
-    assert main([*shlex.split(longer)[1:], "--epochs", "1"]) == 0
+    assert main([*shlex.split(longer)[1:], *LONGER, "--epochs", "1"]) == 0
 
 
 def test_trainings_by_hand_say_that_their_weights_know_the_frames_that_judge(
