@@ -55,6 +55,7 @@ def test_of_weights_of_which_nothing_is_recorded_nothing_is_said(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("copied.ckpt").write_bytes(b"weights")
+    write_record(Path(), frames, Split(train=np.arange(10), held_out=np.arange(0), description="of a run in which the command is given"))
     assert known_when_judged(weights, frames) == ()
     assert weights_apart_from(weights, frames) == weights
 
@@ -89,10 +90,10 @@ def test_what_weights_had_learnt_before_a_run_stays_in_its_record(tmp_path: Path
     everything = Split(train=np.arange(5), held_out=np.arange(0), description="all")
     write_record(tmp_path / "old.run", old, everything)
     assert b"before" not in (tmp_path / "old.run" / "split.json").read_bytes(), "earlier versions read it"
-    parts = Split(train=np.arange(4), held_out=np.arange(4, 6), description="the last two")
+    parts = Split(train=np.arange(1, 4), held_out=np.array([0, 4, 5]), description="one that was learnt before, and the last two")
     write_record(tmp_path / "new.run", new, parts, began_with=read_record(tmp_path / "old.run"))
     record = read_record(tmp_path / "new.run")
-    assert (len(record.train), len(record.before), len(record.learnt)) == (4, 4, 8)
+    assert (len(record.train), len(record.before), len(record.learnt)) == (3, 5, 8)
     assert split_for_comparison(frames, record, MIDDLE).split.held_out.tolist() == [8, 9]
 
 

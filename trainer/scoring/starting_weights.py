@@ -13,7 +13,7 @@ from trainer.bundle_places import RUN_ENDING
 from trainer.errors import TrainingError
 from trainer.labels.image_keys import found_in
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.split_record import RECORD_FILE, SplitRecord, read_record
+from trainer.labels.split_record import SplitRecord, read_record
 from trainer.scoring.training_record import TrainedAs, option_as_trained
 from trainer.scoring.typed_commands import options_without
 from trainer.sentences import frames as in_frames
@@ -28,12 +28,11 @@ def record_of_weights(weights: str) -> SplitRecord | None:
     Args:
         weights: as `--weights` names them.
     """
-    run = Path(weights).parent.parent
-    if not Path(weights).is_file() or not (run / RECORD_FILE).is_file():
+    if not Path(weights).is_file():
         return None
     try:
-        return read_record(run)
-    except TrainingError:  # damaged: what is not known is not said
+        return read_record(Path(weights).resolve().parent.parent)
+    except TrainingError:  # not there, or damaged: what is not known is not said
         return None
 
 
@@ -68,7 +67,7 @@ def weights_apart_from(weights: str, frames: LabelledFrames) -> str:
 
 def first_weights(weights: str) -> str:
     """Those that the training of a bundle was asked to begin with, of a checkpoint in the run beside it."""
-    run = Path(weights).parent.parent
+    run = Path(weights).resolve().parent.parent
     if not run.name.endswith(RUN_ENDING):
         return SCRATCH
     return option_as_trained(run.with_name(run.name.removesuffix(RUN_ENDING)), "--weights") or SCRATCH
