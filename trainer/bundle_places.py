@@ -6,10 +6,12 @@ from pathlib import Path
 from trainer.errors import TrainingError
 from trainer.whole_files import refuse_unwritable
 
+RUN_ENDING = ".run"
+
 
 def run_folder(bundle: Path) -> Path:
     """Where a bundle's training keeps its checkpoints, history and record of the split."""
-    return bundle.with_name(f"{bundle.name}.run")
+    return bundle.with_name(f"{bundle.name}{RUN_ENDING}")
 
 
 def refuse_other_content(out: Path, *, marks: Sequence[str] = ("bundle.json",)) -> None:

@@ -203,3 +203,38 @@ def test_how_long_a_training_took_is_told_from_its_epochs(given: NextCommands) -
     after = next_commands([data], Path(given.bundle), read_settled(data, "hidden"), TrainedAs(minutes=3.0), history=history)
     assert after.minutes_taken == 4.1
     assert after.longer(50).endswith("--minutes 205")
+
+
+def test_a_training_goes_where_none_is_yet(given: NextCommands) -> None:
+    assert "--out models/mine-longer " in given.longer(2)
+    Path("models/mine-longer.run").mkdir()
+    assert "--out models/mine-longer-2 " in again(given).longer(2)
+    assert "--out models/mine-curve --repeats 3 --force " in again(given).curve()
+
+
+def test_names_of_a_project_are_exchanged_once_for_each_verdict(given: NextCommands, capsys: pytest.CaptureFixture[str]) -> None:
+    run(given.answers_beside_labels("Look.").command.split(" && ")[0])
+    folder = Path("models/mine-labels")
+    main(["project", "extend", str(folder), "--points", "other"])
+
+    def renaming() -> str:
+        after = next_commands([folder], Path(given.bundle), read_settled(folder, None), TrainedAs())
+        advice = after.rename("monday", {"spot": "other", "other": "spot"})
+        assert advice is not None
+        return advice.command.split(" && ")[0]
+
+    first = renaming()
+    run(first)
+    exchanged = open_project(folder).read_layer("first-person").frames
+    run(first)
+    assert "as --renaming 1 this changes nothing" in capsys.readouterr().out
+    assert open_project(folder).read_layer("first-person").frames == exchanged
+    assert renaming() == first.replace("--renaming 1", "--renaming 2")
+    (folder / "renamings.json").write_text("{")
+    assert renaming() == first, "damaged, which the command says"
+    assert main(shlex.split(first)[1:]) == 1
+
+
+def test_what_draws_and_scores_runs_again(given: NextCommands) -> None:
+    for command in (given.look_at_answers().command, given.evaluate(), given.look_at_answers().command, given.evaluate()):
+        run(command)

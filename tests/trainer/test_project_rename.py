@@ -14,6 +14,7 @@ from trainer.errors import LabelError, ProjectError
 from trainer.project.layer import FrameLabel, Layer
 from trainer.project.layer_lock import LayerLock
 from trainer.project.rename import rename_points
+from trainer.project.renamings import read_renamings
 from trainer.project.store import Project, create_project, open_project
 
 EARS = [("leftear", "rightear"), ("rightear", "leftear")]
@@ -96,13 +97,14 @@ def test_labels_that_are_open_in_the_labelling_page_are_not_renamed(project: Pro
     assert labels(project) == before
 
 
-def test_labels_of_all_are_as_before_where_those_of_one_cannot_be_written(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("file", ["bob.json", "renamings.json"])
+def test_labels_of_all_are_as_before_where_one_file_cannot_be_written(project: Project, file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     images = [frame.image for frame in project.frames]
     project.write_layer(Layer(annotator="bob", frames={images[0]: FrameLabel(animals=[{"leftear": (3.0, 3.0)}])}))
     before, real = labels(project), os.replace
 
     def full(source: Path | str, target: Path | str) -> None:
-        if Path(target).name == "bob.json":
+        if Path(target).name == file:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         real(source, target)
 
@@ -110,3 +112,34 @@ def test_labels_of_all_are_as_before_where_those_of_one_cannot_be_written(projec
     with pytest.raises(ProjectError, match="No space left"):
         rename_points(project.folder, "monday", EARS)
     assert labels(project) == before
+
+
+def test_a_renaming_that_is_run_again_exchanges_nothing_back(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["project", "rename", str(project.folder), "--video", "tuesday 1", "--points", *(f"{one}:{other}" for one, other in EARS)]
+    assert main([*command, "--renaming", "1"]) == 0
+    exchanged, back = labels(project), shlex.split(capsys.readouterr().out.splitlines()[-1])
+    assert main([*command, "--renaming", "1"]) == 0
+    again = f"{project.folder}: points of 'tuesday 1' were renamed before (1 in all); as --renaming 1 this changes nothing\n"
+    assert capsys.readouterr().out == again
+    assert labels(project) == exchanged
+    for _ in ("taken back", "and no further"):
+        assert main(back[1:]) == 0
+        assert labels(project) != exchanged
+    assert read_renamings(project.folder) == {"tuesday 1": 2}
+    assert main(command) == 0, "without a number it is the next one, whichever that is"
+    assert labels(project) == exchanged
+
+
+@pytest.mark.parametrize("renaming", ["0", "2"])
+def test_a_renaming_that_cannot_be_is_refused(project: Project, renaming: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = labels(project)
+    command = ["project", "rename", str(project.folder), "--video", "monday", "--points", "leftear:rightear", "rightear:leftear"]
+    assert main([*command, "--renaming", renaming]) == 1
+    assert f"points of 'monday' were renamed 0 times, so this cannot be renaming {renaming}: look at their" in capsys.readouterr().err
+    assert labels(project) == before
+
+
+def test_a_damaged_file_of_renamings_is_one_sentence(project: Project) -> None:
+    (project.folder / "renamings.json").write_text('{"schema": 1, "renamings": {"monday": "twice"}}')
+    with pytest.raises(ProjectError, match="expected how often points of each video were renamed: restore a copy, or delete it"):
+        rename_points(project.folder, "monday", EARS)

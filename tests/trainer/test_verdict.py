@@ -109,7 +109,8 @@ CASES = {
             other_names=(OtherNames(group="tuesday", pairs=(("snout", "tail"), ("tail", "snout")), frames=23),),
         ),
         "other names",
-        "trainer project rename mouse --video tuesday --points tail:snout snout:tail && trainer evaluate models/mine --data mouse",
+        "trainer project rename mouse --video tuesday --points tail:snout snout:tail --renaming 1 && "
+        "trainer evaluate models/mine --data mouse",
     ),
     "too low resolution": (
         seen_at(3.0, replace(GOOD, train_median_px=4.4, train_mean_px=5.0, median_px=5.4, mean_px=6.0)),
@@ -353,7 +354,7 @@ def test_names_that_are_no_exchange_are_looked_at_and_those_of_tables_are_rename
     table = NextCommands(data=("a.csv",), bundle="m")
     assert verdict(swapped, table).steps[0].command == (
         "trainer project import m-labels a.csv --annotator first-person && "
-        "trainer project rename m-labels --video tuesday --points tail:snout snout:tail && trainer evaluate m --data m-labels"
+        "trainer project rename m-labels --video tuesday --points tail:snout snout:tail --renaming 1 && trainer evaluate m --data m-labels"
     )
     several = replace(table, data=("a.csv", "b.csv"))  # in which groups may be called otherwise than in their own set
     assert "rename" not in verdict(swapped, several).steps[0].command
@@ -383,7 +384,7 @@ def test_several_animals_seen_too_coarsely_get_no_network_that_cannot_find_them(
     coarse = seen_at(3.0, replace(GOOD, train_median_px=4.4, train_mean_px=5.0, median_px=5.4, mean_px=6.0))
     step = verdict(coarse, replace(PLACE, fit_options=("--head", "several"))).steps[0]
     assert step.do.startswith("Film from nearer, or cut the images")
-    assert step.command == "trainer curve --data mouse --out models/mine-curve --repeats 3 --head several --minutes 5"
+    assert step.command == "trainer curve --data mouse --out models/mine-curve --repeats 3 --force --head several --minutes 5"
 
 
 def test_points_are_called_too_coarse_by_what_they_are_seen_at_themselves() -> None:
@@ -437,7 +438,7 @@ def test_a_few_held_out_frames_judge_nothing_however_well_they_are_found(right: 
     assert "Good" not in found.sentence
     assert [step.command for step in found.steps] == [
         "trainer select 'videos/monday 1.mp4' --project mouse --count 20",
-        "trainer crossval --data mouse --out models/mine-crossval --head xy --view crop --minutes 5",
+        "trainer crossval --data mouse --out models/mine-crossval --force --head xy --view crop --minutes 5",
     ]
 
 
@@ -569,7 +570,7 @@ def test_a_curve_of_several_sets_is_of_a_project_made_of_them() -> None:
     assert verdict(measured, several).steps[0].command == (
         "trainer project import m-labels a.csv --annotator first-person --keep-changed --empty hidden && "
         "trainer project import m-labels mouse --annotator first-person --keep-changed && "
-        "trainer curve --data m-labels --out m-curve --repeats 3 --empty hidden --target-px 1 --epochs 40"
+        "trainer curve --data m-labels --out m-curve --repeats 3 --force --empty hidden --target-px 1 --epochs 40"
     )
 
 

@@ -203,7 +203,7 @@ FAULTS: dict[str, tuple[Fault, str, str]] = {
     "one frame": (one_frame, "few frames", "trainer select monday.mp4 --project mouse --count 50"),
     "too short": (too_short, "too short", "trainer fit --data mouse --out models/mine-longer"),
     "too few of one point": (few_tails, "rare point", "trainer select monday.mp4"),
-    "wrong names": (other_names, "other names", "trainer project rename mouse --video tuesday --points tail_base:snout snout:tail_base &&"),
+    "wrong names": (other_names, "other names", "trainer project rename mouse --video tuesday --points tail_base:snout snout:tail_base "),
     "too low resolution": (seen_coarsely, "resolution", "trainer fit --data mouse --out models/mine-finer"),
     "distribution shift": (another_room, "unlike", "trainer select tuesday.mp4"),
     "good": (lambda given: given, "good", "trainer render monday.mp4"),

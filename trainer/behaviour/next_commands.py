@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from trainer.behaviour.table_rows import header_and_rows
-from trainer.scoring.next_commands import FIRST_PERSON, after_each_other, options_without, typed
+from trainer.scoring.next_commands import FIRST_PERSON
+from trainer.scoring.typed_commands import after_each_other, options_without, typed
 
 _OF_LABELS = ("--classes", "--class-words", "--leave-out", "--fps", "--frames", "--variable", "--channel", "--only-when", "--rules")
 _VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from trainer.commands.absent_gpu import refuse_absent_gpu
 from trainer.commands.choices import GOES_ON, Commands, add_command, add_training, fit_settings, say
-from trainer.commands.experiment_options import add_experiment, data_of, human_px
+from trainer.commands.experiment_options import add_experiment, add_force, data_of, human_px
 
 if TYPE_CHECKING:
     from trainer.experiments.experiment import Experiment
@@ -25,6 +25,7 @@ def add(commands: Commands) -> None:
         example="trainer crossval --data project --out experiments/crossval --by blocks --folds 5 --repeats 3",
     )
     add_experiment(parser)
+    add_force(parser, "crossval")
     parser.add_argument(
         "--by", choices=("blocks", "videos", "animals", "random"), default="blocks", help="what is kept together (%(default)s)"
     )
@@ -55,9 +56,11 @@ def _run(options: argparse.Namespace) -> "Experiment":
     from trainer.experiments.crossval import plan_crossval
     from trainer.experiments.experiment import Experiment, write_experiment
     from trainer.experiments.folds import folds_of
+    from trainer.experiments.put_aside import put_aside
     from trainer.experiments.train_runs import execute_all, labels_of
     from trainer.formats.read_labels import read_settled
     from trainer.labels.time_order import time_is_known
+    from trainer.scoring.starting_weights import known_when_judged
     from trainer.training.augmentation_choice import settled
     from trainer.whole_files import refuse_unwritable
 
@@ -80,7 +83,9 @@ def _run(options: argparse.Namespace) -> "Experiment":
         human_px=human_px(options, labels.frames.point_names),
         options={"by": options.by, "folds": len(folds), "repeats": options.repeats, "animal": options.animal, "time_known": in_time},
     )
+    aside = put_aside(options.out, experiment, labels, planned) if options.force else ()
     write_experiment(options.out, experiment)
-    say(console := Console(stderr=True), said)
+    known = known_when_judged(settings.weights, labels.frames)
+    say(console := Console(stderr=True), (*aside, *said, *known))
     execute_all(labels, planned, options.out, console=console, keep_checkpoints=options.keep_checkpoints)
     return experiment

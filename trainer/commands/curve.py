@@ -8,7 +8,7 @@ from rich.console import Console
 
 from trainer.commands.absent_gpu import refuse_absent_gpu
 from trainer.commands.choices import GOES_ON, Commands, add_command, add_split, add_training, fit_settings, say, split_choice
-from trainer.commands.experiment_options import add_experiment, data_of, human_px
+from trainer.commands.experiment_options import add_experiment, add_force, data_of, human_px
 from trainer.networks.names import HEADS
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def add(commands: Commands) -> None:
         example="trainer curve --data project --out experiments/curve --repeats 3 --target-px 2",
     )
     add_experiment(parser)
+    add_force(parser, "curve")
     sizes = parser.add_mutually_exclusive_group()
     sizes.add_argument("--sizes", type=int, nargs="+", default=[], metavar="N", help="frames to learn from (all of them, and halves)")
     sizes.add_argument("--fractions", type=float, nargs="+", default=[], metavar="SHARE", help="the same as shares of the training frames")
@@ -57,8 +58,10 @@ def _run(options: argparse.Namespace) -> "Experiment":
     from trainer.experiments.curve import plan_curve, sizes_of
     from trainer.experiments.experiment import Experiment, write_experiment
     from trainer.experiments.frame_division import divide
+    from trainer.experiments.put_aside import put_aside
     from trainer.experiments.train_runs import execute_all, labels_of
     from trainer.formats.read_labels import read_settled
+    from trainer.scoring.starting_weights import known_when_judged, known_when_learnt
     from trainer.training.augmentation_choice import settled
     from trainer.whole_files import refuse_unwritable
 
@@ -81,7 +84,10 @@ def _run(options: argparse.Namespace) -> "Experiment":
         human_px=human_px(options, labels.frames.point_names),
         options={"sizes": sizes, "repeats": options.repeats, "target_px": options.target_px},
     )
+    aside = put_aside(options.out, experiment, labels, planned) if options.force else ()
     write_experiment(options.out, experiment)
-    say(console := Console(stderr=True), said)
+    known = known_when_judged(settings.weights, labels.frames, parts.held_out)
+    known += known_when_learnt(settings.weights, labels.frames, parts.train)
+    say(console := Console(stderr=True), (*aside, *said, *known))
     execute_all(labels, planned, options.out, console=console, keep_checkpoints=options.keep_checkpoints)
     return experiment

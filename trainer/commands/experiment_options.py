@@ -24,6 +24,15 @@ def add_experiment(parser: argparse.ArgumentParser, *, out_required: bool = True
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
+def add_force(parser: argparse.ArgumentParser, kind: str) -> None:
+    """Put another experiment of the same kind out of the way."""
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help=f"where --out holds a {kind} of other labels or settings, keep that one under another name and begin anew",
+    )
+
+
 def data_of(options: argparse.Namespace) -> Path:
     """The labels; none is wrong usage, which ends the program."""
     if options.data is None:

@@ -119,6 +119,13 @@ def _add_rename(actions: Commands) -> None:
     parser.add_argument(
         "--points", nargs="+", required=True, metavar="A:B", help="what is called A is to be called B; A:B and B:A together exchange two"
     )
+    parser.add_argument(
+        "--renaming",
+        type=int,
+        metavar="N",
+        help="only as the Nth time that points of this video are renamed, so that the same command exchanges nothing back when it is run "
+        "again (the next time, whichever it is)",
+    )
 
 
 def _add_export(actions: Commands) -> None:
@@ -199,16 +206,22 @@ def rename(options: argparse.Namespace) -> int:
     """Rename points."""
     from trainer.project.rename import rename_points
     from trainer.project.store import open_project
-    from trainer.scoring.next_commands import typed
+    from trainer.scoring.typed_commands import typed
 
     known = list(open_project(options.project).point_names)
     names = [_pair(text, known, option="--points", dash=":") for text in options.points]
-    done = rename_points(options.project, options.video, names)
+    done = rename_points(options.project, options.video, names, renaming=options.renaming)
+    if options.renaming is not None and not done.frames and done.renamings >= options.renaming:
+        before = f"points of '{options.video}' were renamed before ({done.renamings} in all)"
+        print(f"{options.project}: {before}; as --renaming {options.renaming} this changes nothing")
+        return 0
     if not done.frames:
         print(f"{options.project}: nobody has labelled {', '.join(name for name, _ in names)} in '{options.video}'; nothing was renamed")
         return 0
     of = ", ".join(f"{count} of {annotator}" for annotator, count in done.frames.items())
-    back = typed("project", "rename", str(options.project), "--video", options.video, "--points", *(f"{new}:{old}" for old, new in names))
+    points = [f"{new}:{old}" for old, new in names]
+    words = ["project", "rename", str(options.project), "--video", options.video, "--points", *points]
+    back = typed(*words, "--renaming", str(done.renamings + 1))
     print(f"{options.project}: renamed in the labelled frames of '{options.video}' ({of}); to take it back:\n{back}")
     return 0
 

@@ -7,9 +7,9 @@ import msgspec
 
 from trainer.errors import TrainingError
 from trainer.experiments.run import RUNS, Run, read_run
+from trainer.scoring.taken_places import EXPERIMENT_FILE
 from trainer.whole_files import replace_files
 
-EXPERIMENT_FILE = "experiment.json"
 Kind = Literal["crossval", "curve"]
 
 
@@ -42,7 +42,9 @@ def write_experiment(out: Path, experiment: Experiment) -> None:
     if (out / EXPERIMENT_FILE).exists():
         found = read_experiment(out, kind=experiment.kind)
         if found.labels_sha256 != experiment.labels_sha256:
-            raise TrainingError(f"{out}: holds a {found.kind} of other labels ('{found.data}'); choose another --out")
+            raise TrainingError(
+                f"{out}: holds a {found.kind} of other labels ('{found.data}'); choose another --out, or --force to put it aside"
+            )
     else:
         refuse_other_files(out)
     replace_files(out, {EXPERIMENT_FILE: msgspec.json.format(msgspec.json.encode(experiment), indent=1)}, what="the experiment")

@@ -33,7 +33,7 @@ from trainer.training.history import History
 from trainer.training.predict import SAMPLES, predict_animals
 from trainer.training.processes import processes_here
 
-_LOCK = "lock"
+LOCK = "lock"  # in the folder of a run, held by the process that trains it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,10 +108,20 @@ def stored(labels: Labels, planned: PlannedRun, folder: Path) -> Run | None:
         TrainingError: it is another one.
     """
     found = read_run(folder)
-    if found is None or found.identity == _identity(labels, planned):
+    if found is None or not is_other(labels, planned, folder):
         return found
     other = "labels" if found.labels_sha256 != labels.sha256 else "settings or frames"
     raise TrainingError(f"{folder}: holds a finished run of other {other}; choose another --out, or delete the folder to run it again")
+
+
+def is_other(labels: Labels, planned: PlannedRun, folder: Path) -> bool:
+    """Whether a folder holds a finished run that is not the one planned.
+
+    Raises:
+        TrainingError: it is damaged.
+    """
+    found = read_run(folder)
+    return found is not None and found.identity != _identity(labels, planned)
 
 
 def sentence(run: Run, *, fresh: bool) -> str:
@@ -202,7 +212,7 @@ def alone(folder: Path, say: Callable[[str], None] = lambda _sentence: None) -> 
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / _LOCK).open("w")
+        lock = (folder / LOCK).open("w")
     except OSError as problem:
         raise TrainingError(f"{folder}: cannot be written: {problem.strerror}; {remedy(problem)}") from problem
     with lock:

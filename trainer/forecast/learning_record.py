@@ -15,8 +15,8 @@ from trainer.forecast.settings import ForecastSettings
 from trainer.forecast.train import BETTER
 from trainer.reports.learning_section import Learning, history_of
 from trainer.scoring.loss_curves import crossing
-from trainer.scoring.next_commands import options_without, typed
 from trainer.scoring.next_step import NextStep, ShortVerdict
+from trainer.scoring.typed_commands import options_without, typed
 
 MOST_STEPS = 3
 OVERFIT_GAP = 0.1  # of the AUC, training less held-out

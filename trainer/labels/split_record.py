@@ -15,11 +15,23 @@ from trainer.labels.split import Split, SplitChoice, choose_split
 RECORD_FILE = "split.json"
 
 
-class SplitRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole of split.json: digests of images, as `image_keys` gives them."""
+class SplitRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The whole of split.json: digests of images, as `image_keys` gives them.
+
+    Attributes:
+        train: learnt from.
+        held_out: not learnt from by this run.
+        before: learnt from by the weights that it began with, and not by itself; not in the file where there are none.
+    """
 
     train: tuple[str, ...]
     held_out: tuple[str, ...]
+    before: tuple[str, ...] = ()
+
+    @property
+    def learnt(self) -> tuple[str, ...]:
+        """All that the run's weights have learnt from."""
+        return (*self.train, *self.before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +49,23 @@ class Comparable:
     added: int
 
 
-def write_record(run: Path, frames: LabelledFrames, split: Split) -> None:
+def write_record(run: Path, frames: LabelledFrames, split: Split, *, began_with: SplitRecord | None = None) -> None:
     """Write split.json into a run's folder, whole or not at all.
+
+    Args:
+        run: its folder.
+        frames: all of its labels.
+        split: how they were divided.
+        began_with: of the run that its first weights are from; None where they are from none.
 
     Raises:
         LabelError: an image cannot be read.
     """
     keys = np.array(image_keys(frames))
-    record = SplitRecord(train=tuple(keys[split.train].tolist()), held_out=tuple(keys[split.held_out].tolist()))
+    train = tuple(keys[split.train].tolist())
+    own = frozenset(train)
+    before = () if began_with is None else tuple(key for key in dict.fromkeys(began_with.learnt) if key not in own)
+    record = SplitRecord(train=train, held_out=tuple(keys[split.held_out].tolist()), before=before)
     run.mkdir(parents=True, exist_ok=True)
     write_whole(run / RECORD_FILE, msgspec.json.encode(record))
 
@@ -79,7 +100,8 @@ def split_for_comparison(frames: LabelledFrames, record: SplitRecord, choice: Sp
         TrainingError: no frame would be held out, so that nothing could be compared.
         LabelError: an image cannot be read.
     """
-    trained, tested = found_in(frames, record.train, record.held_out)
+    trained, tested = found_in(frames, record.learnt, record.held_out)
+    tested &= ~trained
     added = np.flatnonzero(~trained & ~tested)
     chosen = np.zeros(len(frames), bool)
     if len(added) > 1:

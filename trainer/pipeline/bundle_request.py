@@ -20,7 +20,9 @@ class BundleRequest:
 
     Attributes:
         data: the labels, as they were named.
-        fit_options: all that was asked for besides labels, place and length, as options of `trainer fit`.
+        fit_options: all that was asked for besides labels, place and length, as options of `trainer fit`; with the weights that another
+            training of the same labels may begin with.
+        begins_anew: whether these are not the weights of this training.
         frames: all labels.
         parts: which to learn from and which to hold out.
         source: what the labels are called.
@@ -48,6 +50,7 @@ class BundleRequest:
     judging: Judging
     anew: bool
     radii_from: str | None = None
+    begins_anew: bool = False
     notes: tuple[str, ...] = ()
     replaced: str | None = None
     gate: Callable[[Bundle, Evaluation | None], None] | None = None

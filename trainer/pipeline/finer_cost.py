@@ -7,7 +7,7 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.networks.build import NetworkPlan, build
 from trainer.networks.layer_table import table_of
 from trainer.networks.planning import plan_network
-from trainer.scoring.next_commands import finer_network
+from trainer.scoring.finer_network import finer_network
 
 
 def finer_times(plan: NetworkPlan, labels: LabelledFrames) -> float | None:

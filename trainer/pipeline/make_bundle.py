@@ -17,10 +17,11 @@ from trainer.pipeline.train_and_write import train_and_write
 from trainer.pipeline.trained_bundle import TrainedBundle
 from trainer.scoring.correct_radius import Judging
 from trainer.scoring.floor import floor_of_data
+from trainer.scoring.starting_weights import known_when_judged
 from trainer.training.checkpoint import CHECKPOINTS, LAST
 from trainer.training.fit_settings import FitSettings
 from trainer.training.processes import processes_here
-from trainer.training.training_options import options_of_training
+from trainer.training.training_options import beginning_apart_from, options_of_training
 
 
 def make_bundle(
@@ -66,9 +67,10 @@ def make_bundle(
     console.quiet = console.quiet or not processes_here().first
     frames = read_and_join(data, empty)
     parts = _divide(data[0], frames, split) if len(data) == 1 else choose_split(frames, split)
+    another = beginning_apart_from(settings, frames, run=run)
     request = BundleRequest(
         data=data,
-        fit_options=options_of_training(settings, augment_file=augment_file, split=split, judging=judging, empty=empty),
+        fit_options=options_of_training(another, augment_file=augment_file, split=split, judging=judging, empty=empty),
         frames=frames,
         parts=parts,
         source=", ".join(one.name for one in data),
@@ -78,6 +80,8 @@ def make_bundle(
         settings=settings,
         judging=judging,
         anew=anew,
+        begins_anew=another != settings,
+        notes=known_when_judged(settings.weights, frames, parts.held_out),
     )
     return train_and_write(request, console)
 

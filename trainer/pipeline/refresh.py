@@ -34,7 +34,7 @@ from trainer.training.checkpoint import CHECKPOINTS, LAST, load_network
 from trainer.training.fit_settings import FitSettings
 from trainer.training.lighting_choice import BACKGROUND_FILE, NONE
 from trainer.training.processes import processes_here
-from trainer.training.training_options import options_of_training
+from trainer.training.training_options import beginning_apart_from, options_of_training
 from trainer.whole_files import disk_refusals, refuse_unwritable
 
 WORSE_SHARE = 0.05  # a mean error larger by more than this is refused even where so few frames cannot prove it
@@ -88,9 +88,10 @@ def refresh_bundle(
     asked = from_weights(lit_as(in_use, settings, run), last)
     kept = kept_on_refresh(in_use, judging=judging, settings=asked, checkpoint=last, augment_file=augment_file)
     file = kept_augment_file(kept.settings.augment, run)
+    another = beginning_apart_from(kept.settings, frames, run=run)
     request = BundleRequest(
         data=data,
-        fit_options=options_of_training(kept.settings, augment_file=file, split=split, judging=kept.judging, empty=meaning),
+        fit_options=options_of_training(another, augment_file=file, split=split, judging=kept.judging, empty=meaning),
         frames=frames,
         parts=division.split,
         source=", ".join(one.name for one in data),
@@ -99,6 +100,7 @@ def refresh_bundle(
         run=bundle.with_name(f"{bundle.name}.refresh"),
         settings=kept.settings,
         judging=kept.judging,
+        begins_anew=another != kept.settings,
         radii_from=kept.radii_from,
         notes=kept.sentences,
         anew=True,  # what an earlier refresh left there has been refused, or was of fewer labels

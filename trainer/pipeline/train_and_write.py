@@ -37,6 +37,7 @@ from trainer.scoring.evaluate import evaluate
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.measurements import EmptyScene
 from trainer.scoring.reliability import CLIP
+from trainer.scoring.starting_weights import record_of_weights
 from trainer.training.augmentation_choice import settled
 from trainer.training.datasets import FrameStore
 from trainer.training.fit import FitResult, fit
@@ -67,7 +68,7 @@ def train_and_write(request: BundleRequest, console: Console) -> TrainedBundle |
     if not processes_here().first:
         return None
     with disk_refusals(request.run):
-        write_record(request.run, request.frames, request.parts)
+        write_record(request.run, request.frames, request.parts, began_with=record_of_weights(request.settings.weights))
     _say(console, "fitting the confidence to the held-out frames")
     calibration = _calibration(result, request.held_out, within=request.radii)
     console.print(calibration.sentence, soft_wrap=True)
@@ -172,6 +173,7 @@ def _training(request: BundleRequest, result: FitResult, empty: EmptyScene | Non
         plan=result.plan,
         settings=request.settings,
         fit_options=request.fit_options,
+        begins_anew=request.begins_anew,
         history=history_of(result),
         radii=request.radii,
         floor=request.floor,

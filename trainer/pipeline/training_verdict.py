@@ -1,7 +1,7 @@
 """A finished training → what it came to and what to do next, with what the report shows of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,9 @@ class Training:
         labels: all frames learnt from.
         plan: of the network.
         settings: of the training.
-        fit_options: all that was asked for besides labels, place and length, as options of `trainer fit`.
+        fit_options: all that was asked for besides labels, place and length, as options of `trainer fit`; with the weights that another
+            training of the same labels may begin with.
+        begins_anew: whether these are not the weights of this training.
         history: as the report has it.
         radii: how near to its label each point counts as right.
         floor: between annotators, where known.
@@ -47,6 +49,7 @@ class Training:
     plan: NetworkPlan
     settings: FitSettings
     fit_options: tuple[str, ...]
+    begins_anew: bool
     history: Mapping[str, Any]
     radii: Radii
     floor: Floor | None
@@ -63,7 +66,8 @@ def judge_training(training: Training, *, train: Evaluation, held_out: Evaluatio
         ProjectError: a damaged project.
     """
     settings = training.settings
-    trained = trained_as(settings, training.plan, labels=training.labels, options=training.fit_options)
+    asked = trained_as(settings, training.plan, labels=training.labels, options=training.fit_options)
+    trained = replace(asked, anew=training.begins_anew)
     about = Circumstances(
         labels=training.labels,
         radii=training.radii,

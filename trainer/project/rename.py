@@ -13,6 +13,7 @@ from trainer.labels.misnamed import did_you_mean
 from trainer.project.files import picture_in
 from trainer.project.layer import FrameLabel, Layer, Place
 from trainer.project.layer_lock import LayerLock
+from trainer.project.renamings import read_renamings, write_renamings
 from trainer.project.store import Project, open_project
 
 
@@ -22,22 +23,25 @@ class Renamed:
 
     Attributes:
         frames: how many frames of each annotator.
+        renamings: how often points of this video have been renamed, this time among them.
     """
 
     frames: Mapping[str, int]
+    renamings: int
 
 
-def rename_points(folder: Path, video: str, pairs: Sequence[tuple[str, str]]) -> Renamed:
+def rename_points(folder: Path, video: str, pairs: Sequence[tuple[str, str]], *, renaming: int | None = None) -> Renamed:
     """Give the labels of one video's points other names, for every annotator; the names the other way round take it back.
 
     Args:
         folder: the labelling project's.
         video: its name, with or without its ending, as the project's frames have it.
         pairs: a name and the one that its point is to have, for each that gets another.
+        renaming: only as this one of the video's renamings, from 1: where it was done already, nothing changes; None for the next.
 
     Raises:
-        LabelError: an unknown point or video, a name that two points would share, labels that are open elsewhere; every label is
-            then as before.
+        LabelError: an unknown point or video, a name that two points would share, labels that are open elsewhere, a renaming before
+            which another is missing; every label is then as before.
     """
     project = open_project(folder)
     _refuse_bad_names(project, pairs)
@@ -47,21 +51,39 @@ def rename_points(folder: Path, video: str, pairs: Sequence[tuple[str, str]]) ->
     with ExitStack() as locks:
         for annotator in annotators:
             locks.enter_context(closing(LayerLock(folder, annotator)))
+        renamings, groups = read_renamings(folder), {PurePosixPath(image).parent.name for image in images}
+        done = max(renamings.get(group, 0) for group in groups)
+        if _was_done(folder, video, done=done, renaming=renaming):
+            return Renamed(frames={}, renamings=done)
         changed = [_renamed(project.read_layer(annotator), images, names, where=folder) for annotator in annotators]
-        _write_all(project, [layer for layer, count in changed if count])
-    return Renamed(frames={layer.annotator: count for layer, count in changed if count})
+        layers = [layer for layer, count in changed if count]
+        if layers:
+            _write_all(project, layers, renamings | dict.fromkeys(groups, done + 1))
+    return Renamed(frames={layer.annotator: count for layer, count in changed if count}, renamings=done + bool(layers))
 
 
-def _write_all(project: Project, layers: Sequence[Layer]) -> None:
-    """Write the labels of several annotators; where one cannot be written, those before it are put back."""
+def _was_done(folder: Path, video: str, *, done: int, renaming: int | None) -> bool:
+    if renaming is not None and not 1 <= renaming <= done + 1:
+        raise ProjectError(
+            f"{folder}: points of '{video}' were renamed {done} times, so this cannot be renaming {renaming}: look at their labels, and "
+            "leave out --renaming to rename them all the same"
+        )
+    return renaming is not None and renaming <= done
+
+
+def _write_all(project: Project, layers: Sequence[Layer], renamings: Mapping[str, int]) -> None:
+    """Write the labels of several annotators, then how often they were renamed; where one cannot be written, all before is put back."""
     before = [project.read_layer(layer.annotator) for layer in layers]
-    for place, layer in enumerate(layers):
-        try:
+    written = list[Layer]()
+    try:
+        for layer, earlier in zip(layers, before, strict=True):
             project.write_layer(layer)
-        except ProjectError:
-            for earlier in before[:place]:
-                project.write_layer(earlier)
-            raise
+            written.append(earlier)
+        write_renamings(project.folder, renamings)
+    except ProjectError:
+        for earlier in written:
+            project.write_layer(earlier)
+        raise
 
 
 def _refuse_bad_names(project: Project, pairs: Sequence[tuple[str, str]]) -> None:

@@ -31,6 +31,7 @@ from trainer.scoring.measure import Circumstances, measure
 from trainer.scoring.measurements import FEWEST_LEARNT, KNOWN_SHARE, Measurements
 from trainer.scoring.metrics import PointErrors
 from trainer.scoring.reliability import Reliability, judge, reliability
+from trainer.scoring.starting_weights import trained_apart_from
 from trainer.scoring.training_record import empty_as_trained, next_commands, read_trained_as
 from trainer.scoring.verdict import Verdict, verdict
 
@@ -237,6 +238,8 @@ def _judged(run: EvaluationRun, data: Sequence[Path]) -> EvaluationRun:
         augmentation=run.bundle.description.training.augmentation,
     )
     measured = measure(learnt.evaluation, judged.evaluation, about)
+    for frames in (labels, judged.evaluation.frames):
+        trained = trained_apart_from(trained, frames)
     commands = next_commands(data, run.bundle.folder, labels, trained, history=history)
     return replace(run, measured=measured, verdict=verdict(measured, commands))
 

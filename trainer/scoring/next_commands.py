@@ -1,29 +1,35 @@
 """The commands that a verdict ends with, as they can be typed: with the data, bundle, project and videos that are known.
 
-Each can be run as it is printed, and again. Where labels are no labelling project, one is made of them first: nobody labels anything
-anew. Where that project is there, or another step of the verdict makes it, every command takes in the labels that were given and works
-on the project: nothing that was corrected or added there is left out.
+Each can be run as it is printed, whatever earlier ones have left, and judges by no frame that its first weights have learnt from. Where
+labels are no labelling project, one is made of them first: nobody labels anything anew. Where that project is there, or another step of
+the verdict makes it, every command takes in the labels that were given and works on the project: nothing that was corrected or added
+there is left out.
 """
 
 import math
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
 from typing import NamedTuple
 
 from trainer.scoring.curve_sizes import halves_of
+from trainer.scoring.finer_network import finer_network
+from trainer.scoring.typed_commands import after_each_other, options_without, typed
 
 FIRST_PERSON, SECOND_PERSON = "first-person", "second-person"  # whose names nobody knows
 MORE_FRAMES = 20
 OF_LABELS = "-labels"  # ending of the project beside a bundle
+USUAL_EPOCHS = 40  # of a training that begins at random
 FINER_TIMES = 10  # as long, where a network's cost is not known
 CURVE_REPEATS, FOLDS = 3, 5  # trainings with all of the labels, and with other frames held out
 OF_A_DAY, OF_A_NIGHT = 120, 840  # minutes that a training may take beside other work, and from the evening to the morning
 
-ONE_VIEW = ("compact", "trackrat")  # networks that take one view each; a library's take both
 # which another network does not take, or takes otherwise
 OF_ONE_NETWORK = ("--width", "--depth", "--dropout", "--coarse-width", "--weights", "--pretrained-rate", "--train")
 NOT_OF_CURVE = ("--correct-within", "--target-px")  # the second is given apart
+TRAINS = ("fit", "curve", "crossval")
 OF_SPLIT = ("--folds", "--fold", "--hold-out", "--random-split", "--no-held-out")  # a cross-validation has its own
 
 
@@ -49,7 +55,10 @@ class NextCommands:
         videos: the file of a video by the name of its group, where it is known.
         used_up: groups of which every frame of the video is among the labels or in the project.
         unseen: a video beside these that is not among them; None where none is known.
+        taken: names beside the bundle that a training or an experiment would meet something of another kind at, or another training.
+        renamed: how often points of a video were renamed in the project, by the name of its group.
         fit_options: those of the training besides its length, as they were given.
+        anew: whether its weights are left out of them, as these have learnt from the labels that would judge.
         minutes_taken: how long it took; None where not known.
         minutes: its longest time; None where it has none.
         epochs: how many it has where it has no longest time alone.
@@ -69,10 +78,13 @@ class NextCommands:
     videos: Mapping[str, str] = field(default_factory=dict)
     used_up: frozenset[str] = frozenset()
     unseen: str | None = None
+    taken: frozenset[str] = frozenset()
+    renamed: Mapping[str, int] = field(default_factory=dict)
     fit_options: tuple[str, ...] = ()
+    anew: bool = False
     minutes_taken: float | None = None
     minutes: float | None = None
-    epochs: int = 40
+    epochs: int = USUAL_EPOCHS
     most_minutes: float | None = None
     view: str = "crop"
     finer_times: float | None = None
@@ -114,7 +126,8 @@ class NextCommands:
         project = self.project or self._new_project
         points = [f"{one}:{other}" for one, other in names.items()]
         first = [] if self.project is not None else self._imports(again=False)  # a second time is refused, and exchanges nothing back
-        renamed = [*first, typed("project", "rename", project, "--video", group, "--points", *points)]
+        once = ["--renaming", str(self.renamed.get(group, 0) + 1)]  # run again, it would exchange them back
+        renamed = [*first, typed("project", "rename", project, "--video", group, "--points", *points, *once)]
         said = "" if self.project is not None else f" From then on, train on {project}: the labels before have the old names."
         scored = self.evaluate() if self.project is not None else typed("evaluate", self.bundle, "--data", project)
         return Advice(f"Rename these points in the labels of '{group}', then score again.{said}", after_each_other([*renamed, scored]))
@@ -127,11 +140,11 @@ class NextCommands:
 
     def longer(self, times: float) -> str:
         """The same training, several times as long."""
-        return self._fit("longer", *self._longer(max(times, 2)))
+        return self._fit("longer", *self._longer(self._enough(max(times, 2))))
 
     def time_of_longer(self, times: float) -> str:
         """How long that takes, a sentence to follow another; empty where nothing is known of it."""
-        minutes = self._minutes_of(max(times, 2))
+        minutes = self._minutes_of(self._enough(max(times, 2)))
         if minutes is None:
             return ""
         if minutes <= OF_A_DAY:
@@ -204,8 +217,8 @@ class NextCommands:
         """
         target = ["--target-px", f"{target_px:g}"] if target_px is not None else []
         options = options_without(self.fit_options, NOT_OF_CURVE)
-        repeats = ["--repeats", str(CURVE_REPEATS)]
-        return self._of_one_set("curve", "--out", f"{self.bundle}-curve", *repeats, *options, *target, *self._longer(times))
+        repeats = ["--repeats", str(CURVE_REPEATS), "--force"]
+        return self._of_one_set("curve", "--out", self._free("curve"), *repeats, *options, *target, *self._longer(self._enough(times)))
 
     def time_of_curve(self, learnt: int, *, times: float = 1.0) -> str:
         """How long that takes in all, a sentence to follow another; empty where nothing is known of it.
@@ -223,7 +236,8 @@ class NextCommands:
     def in_turn(self, times: float = 1.0) -> str:
         """The same training, or one so many times as long, once for each fifth of the frames, which is held out from it."""
         options = options_without(self.fit_options, (*NOT_OF_CURVE, *OF_SPLIT))
-        return self._of_one_set("crossval", "--out", f"{self.bundle}-crossval", *options, *self._longer(times))
+        length = self._longer(self._enough(times))
+        return self._of_one_set("crossval", "--out", self._free("crossval"), "--force", *options, *length)
 
     def look_at_answers(self) -> Advice:
         """The bundle's answers drawn on a video, or where none is known beside the labels."""
@@ -245,6 +259,12 @@ class NextCommands:
         if not self._on_project or f"--data {shlex.quote(self._new_project)}" not in command:
             return ""
         return f" It uses {self._new_project}, which has these labels and all that is changed or added there."
+
+    def said_of_weights(self, command: str) -> str:
+        """That a training begins without the weights that this one began with, a sentence to follow another."""
+        if not self.anew or command.split(" && ")[-1].split()[1] not in TRAINS:
+            return ""
+        return " It begins without the weights of before: they have learnt from frames that would judge it."
 
     def makes_project(self, command: str) -> bool:
         """Whether a command takes labels into the project beside the bundle."""
@@ -269,6 +289,15 @@ class NextCommands:
     def _empty(self) -> list[str]:
         """What was said of empty cells."""
         return ["--empty", self.fit_options[self.fit_options.index("--empty") + 1]] if "--empty" in self.fit_options else []
+
+    def _free(self, ending: str) -> str:
+        """A place beside the bundle for a training or an experiment, where nothing is in the way."""
+        names = (ending if number == 1 else f"{ending}-{number}" for number in count(1))
+        return next(place for name in names if Path(place := f"{self.bundle}-{name}").name not in self.taken)
+
+    def _enough(self, times: float) -> float:
+        """So many times as long, or longer where the weights are left out that a short training could begin with."""
+        return max(times, USUAL_EPOCHS / self.epochs) if self.anew and self.minutes is None else times
 
     def _of_one_set(self, command: str, *words: str) -> str:
         """An experiment, which takes one set of labels; several are joined in a project first."""
@@ -333,69 +362,29 @@ class NextCommands:
 
     def _time_of_all(self, trainings: int, times: float) -> str:
         """How long several trainings take together."""
-        minutes = self._minutes_of(times)
+        minutes = self._minutes_of(self._enough(times))
         return "" if minutes is None else f" These are {trainings} trainings, which take about {_hours(trainings * minutes)} in all."
 
     def _length(self, *, minutes_factor: float = 1.0) -> list[str]:
         """The training's own; its minutes times a factor, where a picture takes longer."""
         longest = self.most_minutes if self.minutes is None else self.minutes
         minutes = [] if longest is None else ["--minutes", f"{minutes_factor * longest:.12g}"]
-        return minutes if self.minutes is not None else ["--epochs", str(self.epochs), *minutes]
+        epochs = max(self.epochs, USUAL_EPOCHS) if self.anew else self.epochs
+        return minutes if self.minutes is not None else ["--epochs", str(epochs), *minutes]
 
     def _fit(self, ending: str, *more: str, without: Sequence[str] = ()) -> str:
         words = [*options_without(self.fit_options, without), *more]
-        return self._on_labels("fit", "--data", *self._labels, "--out", f"{self.bundle}-{ending}", *words)
+        return self._on_labels("fit", "--data", *self._labels, "--out", self._free(ending), *words)
 
     def paired(self, pairs: Sequence[str]) -> str:
         """The same training with points that change places in mirrored pictures."""
         return self._fit("paired", "--pairs", *pairs, *self._length(), without=("--pairs",))
 
 
-class FinerNetwork(NamedTuple):
-    """Names of a network, its head and its view."""
-
-    network: str
-    head: str
-    view: str
-
-
-def finer_network(network: str, head: str, view: str) -> FinerNetwork | None:
-    """Which network sees more pixels of the animal than one does; None where the head has no other.
-
-    A library's network takes the other view. Compact and trackrat have one view each: then it is another network.
-    """
-    if head == "several":
-        return None
-    if network not in ONE_VIEW:
-        return FinerNetwork(network, head, "crop" if view == "full" else "full")
-    regression = "xy" if head == "votes" else head  # that learns with the same losses
-    return FinerNetwork("compact", regression, "crop") if view == "full" else FinerNetwork("resnet18", regression, "full")
-
-
 def _hours(minutes: float) -> str:
     return f"{minutes / 60:.0f} hours" if minutes >= 120 else f"{minutes:.0f} minutes"
-
-
-def options_without(options: Sequence[str], without: Sequence[str]) -> list[str]:
-    """The options but for some, each with the values that follow it."""
-    kept, keep = list[str](), True
-    for word in options:
-        keep = word not in without if word.startswith("--") else keep
-        if keep:
-            kept.append(word)
-    return kept
 
 
 def _value(options: Sequence[str], name: str, usual: str) -> str:
     """What follows an option."""
     return options[options.index(name) + 1] if name in options else usual
-
-
-def after_each_other(commands: Iterable[str]) -> str:
-    """Commands of which each begins where the one before has succeeded."""
-    return " && ".join(commands)
-
-
-def typed(*words: str) -> str:
-    """A command of the trainer as it can be typed."""
-    return shlex.join(["trainer", *words])

@@ -14,11 +14,13 @@ from trainer.errors import ProjectError, TrainingError
 from trainer.formats.empty_cells import Empty
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.project.files import picture_in
+from trainer.project.renamings import read_renamings
 from trainer.project.store import PROJECT_FILE, Project, open_project
 from trainer.project.video_places import place_of_video
 from trainer.scoring.correct_radius import FIGURES_FILE
 from trainer.scoring.measure import NO_HISTORY
 from trainer.scoring.next_commands import OF_LABELS, NextCommands
+from trainer.scoring.taken_places import taken_beside
 from trainer.video_files.endings import video_ending
 from trainer.video_files.reader import VideoReader
 
@@ -36,7 +38,9 @@ class TrainedAs:
         seen_px: source pixels for one pixel of the network's picture, of the points seen most coarsely; None where not known.
         points_seen_px: the same of each key point; empty in older figures.
         batch: pictures a step; None where not known.
-        options: of `trainer fit`, besides labels, place and length, that were not the usual ones.
+        options: of `trainer fit`, besides labels, place and length, that were not the usual ones; with the weights that another training
+            of the same labels may begin with.
+        anew: these are not those that it began with itself, which had learnt from some of these labels.
         minutes: its longest time; None where it had none.
         epochs: how many it had where it had no longest time alone.
         most_minutes: its longest time beside the number of epochs.
@@ -49,6 +53,7 @@ class TrainedAs:
     points_seen_px: tuple[float, ...] = ()
     batch: int | None = None
     options: tuple[str, ...] = ()
+    anew: bool = False
     minutes: float | None = None
     epochs: int = 40
     most_minutes: float | None = None
@@ -81,14 +86,24 @@ def read_trained_as(bundle: Path) -> tuple[TrainedAs, Mapping[str, Any]]:
         return TrainedAs(), NO_HISTORY
 
 
+def option_as_trained(bundle: Path, option: str) -> str | None:
+    """What an option was given in the training of a bundle; None where it was not given, or nothing is known of it.
+
+    Args:
+        bundle: its folder.
+        option: with one value, such as `--empty`.
+    """
+    options = read_trained_as(bundle)[0].options
+    return options[options.index(option) + 1] if option in options else None
+
+
 def empty_as_trained(bundle: Path) -> Empty | None:
     """What an empty cell was said to mean in the training of a bundle; None where nobody said so, or nothing is known of it.
 
     Args:
         bundle: its folder.
     """
-    options = read_trained_as(bundle)[0].options
-    said = options[options.index("--empty") + 1] if "--empty" in options else None
+    said = option_as_trained(bundle, "--empty")
     return "hidden" if said == "hidden" else "unlabelled" if said == "unlabelled" else None
 
 
@@ -135,8 +150,11 @@ def next_commands(
         point_names=frames.point_names,
         videos=videos,
         used_up=_used_up(videos, frames, opened),
+        taken=taken_beside(bundle),
+        renamed=_renamings(project),
         unseen=_unseen(videos, frames, not_of=bundle),
         fit_options=trained.options,
+        anew=trained.anew,
         minutes_taken=seconds / 60 or None,
         minutes=trained.minutes,
         epochs=trained.epochs,
@@ -156,6 +174,14 @@ def _made_of(frames: LabelledFrames, folder: Path) -> Project | None:
     images = {picture_in(group, number) for group, number in zip(frames.group, frames.order.tolist(), strict=True)}
     known = {frame.image for frame in project.frames} if project is not None else set()
     return project if images & known else None
+
+
+def _renamings(project: Path | None) -> Mapping[str, int]:
+    """How often points of each video were renamed in a labelling project."""
+    try:
+        return read_renamings(project) if project is not None else {}
+    except ProjectError:  # damaged, which the command says that works on it
+        return {}
 
 
 def _used_up(videos: Mapping[str, str], frames: LabelledFrames, project: Project | None) -> frozenset[str]:

@@ -227,7 +227,7 @@ def _trains(step: NextStep) -> bool:
 
 def _with_labels(step: NextStep, m: Measurements, commands: NextCommands) -> NextStep:
     """A step with what is to be said of the labels that it works on; of a bundle that has learnt from more labels than these too."""
-    said = commands.said_of_project(step.command)
+    said = commands.said_of_project(step.command) + commands.said_of_weights(step.command)
     if m.in_part and _trains(step):
         said += " Add the other labels that it was trained on to --data: it has learnt from more than these."
     return replace(step, do=f"{step.do}{said}")

@@ -3,13 +3,15 @@
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from trainer.formats.empty_cells import Empty
+from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import SplitChoice
 from trainer.scoring.correct_radius import Judging
+from trainer.scoring.starting_weights import SCRATCH, first_weights, weights_apart_from
 from trainer.training.augment import AugmentSettings
 from trainer.training.fit_settings import OPTIONS, FitSettings, fit_options
 
@@ -37,6 +39,22 @@ def options_of_training(
     """
     said = () if empty is None else ("--empty", empty)
     return (*said, *fit_options(settings, augment_file=augment_file), *split.options, *judging.options)
+
+
+def beginning_apart_from(settings: FitSettings, frames: LabelledFrames, *, run: Path) -> FitSettings:
+    """The settings, with weights that have learnt from none of these frames: what another training of them may begin with.
+
+    Args:
+        settings: of this training.
+        frames: all of its labels.
+        run: its folder, whose checkpoints will have learnt from them.
+
+    Raises:
+        LabelError: an image cannot be read.
+    """
+    own = Path(settings.weights).resolve().is_relative_to(run.resolve())
+    weights = weights_apart_from(first_weights(settings.weights) if own else settings.weights, frames)
+    return replace(settings, weights=weights, trained="all" if weights == SCRATCH else settings.trained)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
