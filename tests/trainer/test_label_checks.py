@@ -8,8 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from trainer.formats.read_labels import read_labels
-from trainer.labels.checks import LabelFinding, check_labels
+from trainer.labels.checks import check_labels
 from trainer.labels.images import ImageRef
+from trainer.labels.label_finding import LabelFinding
 from trainer.labels.labelled_frames import LabelledFrames
 
 NAMES = ("snout", "leftear", "rightear", "tailbase")

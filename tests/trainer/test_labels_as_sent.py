@@ -13,6 +13,7 @@ from tests.trainer.test_labels import write_image, write_slp, write_video
 from trainer.__main__ import main
 from trainer.errors import LabelError
 from trainer.formats.deeplabcut_store import stored_rows
+from trainer.formats.deeplabcut_table import read_table
 from trainer.formats.import_labels import ImportChoice, import_labels
 from trainer.formats.project import read_project
 from trainer.formats.read_labels import read_labels
@@ -88,6 +89,22 @@ def test_numbers_that_may_be_thousands_are_refused(tmp_path: Path, cells: str, s
     path.write_text(HEADER.replace(",", ";") + f"labeled-data/m1/img1.png;{cells}\n ; ; ; ; \n")
     with pytest.raises(LabelError, match=said):
         read_labels(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [("12,319;31,255;25,898;65,536", [12.319, 31.255, 25.898, 65.536]), ("0,319;31,255;25,898;33", [0.319, 31.255, 25.898, 33])],
+    ids=["no picture is so wide", "a nought before the comma"],
+)
+def test_three_digits_after_a_comma_are_decimals_where_no_place_can_be_a_thousand(
+    tmp_path: Path, cells: str, expected: list[float]
+) -> None:
+    path = tmp_path / "CollectedData_me.csv"
+    path.write_text(HEADER.replace(",", ";") + f"labeled-data/m1/img1.png;{cells}\n")
+    assert read_table(path).rows[0].points.ravel().tolist() == expected
+    path.write_text(path.read_text().replace("65,536", "65,535").replace("0,319", "1,319"))
+    with pytest.raises(LabelError, match="may be a thousand and more"):
+        read_table(path)
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])

@@ -9,7 +9,8 @@ from trainer.errors import LabelError
 
 _SEPARATORS = (",", ";", "\t")
 _WITH_COMMA, _WITH_POINT = re.compile(r"-?\d+,\d+"), re.compile(r"-?\d+\.\d+")
-_PERHAPS_THOUSANDS = re.compile(r"-?\d{1,3},\d{3}")
+_PERHAPS_THOUSANDS = re.compile(r"-?[1-9]\d{0,2},\d{3}")  # nobody writes a thousand with a nought before it
+_FARTHEST_PX = 65_535  # no picture of a camera, and no JPEG, is wider: 258,319 is no place in it, and so a number with decimals
 
 
 def spreadsheet_rows(path: Path, *, first_cell: str, expected: str) -> list[tuple[int, list[str]]]:
@@ -54,6 +55,8 @@ def _text(path: Path, expected: str) -> str:
 def _with_points(path: Path, rows: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
     """Numbers with their decimal comma as a point, where the whole table has decimal commas; anything else as it is.
 
+    Commas are decimal ones if any number cannot be meant otherwise.
+
     Raises:
         LabelError: numbers with a comma stand beside numbers with a point, so that one of them may separate thousands.
     """
@@ -66,12 +69,17 @@ def _with_points(path: Path, rows: list[tuple[int, list[str]]]) -> list[tuple[in
             f"{path}:{commas[0]}: has '{commas[1].strip()}', and line {points[0]} has '{points[1].strip()}', so which sign stands before "
             "decimals is not certain; save it with points before decimals and nothing between thousands"
         )
-    if all(_PERHAPS_THOUSANDS.fullmatch(cell.strip()) for _, cells in rows for cell in cells if _WITH_COMMA.fullmatch(cell.strip())):
+    if all(_may_be_thousands(cell.strip()) for _, cells in rows for cell in cells if _WITH_COMMA.fullmatch(cell.strip())):
         raise LabelError(
             f"{path}:{commas[0]}: has '{commas[1].strip()}', which may be a thousand and more or a number with decimals; save it with "
             "points before decimals and nothing between thousands"
         )
     return [(line, [cell.replace(",", ".") if _WITH_COMMA.fullmatch(cell.strip()) else cell for cell in cells]) for line, cells in rows]
+
+
+def _may_be_thousands(cell: str) -> bool:
+    """Whether a number with a comma may be a whole number of pixels, written with a comma between thousands."""
+    return _PERHAPS_THOUSANDS.fullmatch(cell) is not None and abs(int(cell.replace(",", ""))) <= _FARTHEST_PX
 
 
 def _width(cells: list[str]) -> int:

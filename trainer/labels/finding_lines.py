@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from trainer.labels.checks import LabelFinding, OddPair, image_name
 from trainer.labels.images import ImageRef
+from trainer.labels.label_finding import LabelFinding, OddPair, image_name
 
 FEW = 12  # so many findings are read one by one
 FIRST = 3  # frames that a line names
@@ -42,7 +42,7 @@ def finding_lines(found: Sequence[LabelFinding]) -> list[str]:
         return [one.sentence for one in found]
     alike: dict[object, list[LabelFinding]] = {}
     for place, one in enumerate(found):
-        key = place if one.of_pair is None else (one.kind, one.of_pair.names, one.of_pair.than)
+        key = place if one.of_pair is None else (one.kind, one.of_pair.names, one.of_pair.than, one.of_pair.look)
         alike.setdefault(key, []).append(one)
     return [_line(several) for several in alike.values()]
 
