@@ -70,8 +70,8 @@ def apart(_: Points) -> Points:
         lambda body: seen_from_above(body)[:0],
     ],
     ids=[
-        "side view", "side view, above and below", "in a line", "one side alone", "crooked", "slightly bent", "too few", "two points", "names exchanged in a third",
-        "parts that move on their own", "nothing labelled", "all in one place", "no frame",
+        "side view", "side view, above and below", "in a line", "one side alone", "crooked", "slightly bent", "too few", "two points",
+        "names exchanged in a third", "parts that move on their own", "nothing labelled", "all in one place", "no frame",
     ],
 )  # fmt: skip
 def test_what_is_no_pair_of_sides_is_not_taken_for_one(points: Callable[[Points], Points]) -> None:
