@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from tests.trainer.test_two_views import MOUSE, in_mirror, turning, walking
+from tests.trainer.test_two_views import MOUSE, in_mirror, walking
 from tests.trainer.test_two_views import frames as labelled
 from trainer.errors import LabelError, TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
@@ -20,8 +21,20 @@ from trainer.training.fit_settings import FitSettings
 EARS = ("snout", "leftear", "rightear", "tailbase", "back", "rump")
 
 
+MIDLINE = np.array([[50.0, 0.0], [30, -18], [30, 18], [-50, 0], [0, 0], [-30, 0]])  # but for the second and the third
+
+
+def seen_from_above(body: NDArray[np.float64] = MIDLINE, *, count: int = 40) -> NDArray[np.float64]:
+    """A body with points moved by 3 px, turned and placed at random."""
+    rng = np.random.default_rng(3)
+    moved, angle = body + rng.normal(0, 3, (count, *body.shape)), rng.uniform(0, 2 * np.pi, count)
+    turns = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turned: NDArray[np.float64] = np.einsum("ijn,nkj->nki", turns, moved) + rng.uniform(100, 300, (count, 1, 2))
+    return turned
+
+
 def open_field() -> LabelledFrames:
-    return labelled(turning(), EARS)
+    return labelled(seen_from_above(), EARS)
 
 
 def belt_with_mirror() -> LabelledFrames:
@@ -46,7 +59,7 @@ def two_cameras() -> LabelledFrames:
 
 
 def one_sided() -> LabelledFrames:
-    return labelled(turning(), ("snout", "pawL", "back", "tailbase", "a", "b"))
+    return labelled(seen_from_above(), ("snout", "pawL", "back", "tailbase", "a", "b"))
 
 
 @pytest.mark.parametrize(
@@ -62,8 +75,9 @@ def one_sided() -> LabelledFrames:
         (belt_with_mirror(), AugmentSettings(rotation_deg=90.0), 0.0, 90.0),
         (open_field(), AugmentSettings(two_views=True), 0.0, 10.0),
         (unnamed_views(), AugmentSettings(), 0.0, 10.0),
-        (unnamed_views(), AugmentSettings(two_views=False), 0.5, 180.0),
-        (two_cameras(), AugmentSettings(), 0.5, 180.0),
+        (unnamed_views(), AugmentSettings(two_views=False), 0.0, 180.0),
+        (unnamed_views(), AugmentSettings(two_views=False, flip=0.5), 0.5, 180.0),
+        (two_cameras(), AugmentSettings(), 0.0, 180.0),
     ],
     ids=[
         "pairs known",
@@ -77,6 +91,7 @@ def one_sided() -> LabelledFrames:
         "two views, as said",
         "two views by place",
         "two views by place, one as said",
+        "two views by place, mirrored as asked",
         "two parts, not alike",
     ],
 )
@@ -135,6 +150,23 @@ def test_a_side_without_partner_is_said_in_one_sentence() -> None:
     assert second.startswith("augmentation: no training image is mirrored")
 
 
+def test_points_that_lie_as_left_and_right_under_names_that_do_not_say_so_are_not_mirrored() -> None:
+    frames = labelled(seen_from_above(), ("snout", "paw 1", "paw 2", "tailbase", "back", "rump"))
+    found = augmentation_in_force(AugmentSettings(), frames)
+    assert found.settings.flip == 0.0
+    assert found.sentences[0] == (
+        "sides: 'paw 1' and 'paw 2' lie as left and right do, and their names do not say so, so no image is mirrored; if they change "
+        "places in a mirrored image, give --pairs 'paw 1:paw 2'; if they do not, mirror with --flip"
+    )
+    asked = augmentation_in_force(AugmentSettings(flip=0.5), frames)
+    assert asked.settings.flip == 0.5
+    assert "images are mirrored all the same, as asked for, and these names stay; if they change places" in asked.sentences[0]
+    for named in (AugmentSettings(pairs=(("paw 1", "paw 2"),)), AugmentSettings(pairs=(("paw 1", "paw 1"),)), AugmentSettings(flip=0.0)):
+        (sentence,) = augmentation_in_force(named, frames).sentences
+        assert sentence.startswith("augmentation: ")
+    assert augmentation_in_force(found.settings, frames).settings == found.settings
+
+
 def test_two_views_are_said_with_the_way_out() -> None:
     first, *_ = augmentation_in_force(AugmentSettings(), belt_with_mirror()).sentences
     assert first.startswith("two views: 6 points (nose, paw1LH, paw2LF …) are named 'top' and 'bot' and lie in two parts of the image")
@@ -150,15 +182,16 @@ def test_two_views_under_unrelated_names_are_said_with_the_way_out() -> None:
 
 
 def test_two_parts_that_may_be_views_are_a_hint_until_it_is_said_whether_they_are() -> None:
-    first, second = augmentation_in_force(AugmentSettings(), two_cameras()).sentences
+    first, *_, last = augmentation_in_force(AugmentSettings(flip=0.5), two_cameras()).sentences
     assert first.startswith(
         "two parts: a straight line keeps p0, p1, p2 … and p6, p7, p8 … apart in nearly every frame, above each other; "
     )
     assert "if these are two views of one animal, give --two-views" in first
     assert "mirrored and turned as wholes" in first
-    assert second.startswith("augmentation: 50% of the training images are mirrored")
+    assert last.startswith("augmentation: 50% of the training images are mirrored")
     for asked in (AugmentSettings(two_views=False), AugmentSettings(two_views=True), AugmentSettings(flip=0.0, rotation_deg=5.0)):
-        assert len(augmentation_in_force(asked, two_cameras()).sentences) == 1, "nothing is left to say"
+        said = augmentation_in_force(asked, two_cameras()).sentences
+        assert not any(sentence.startswith("two ") for sentence in said), "nothing is left to say of parts"
 
 
 def test_what_is_said_of_views_and_parts_is_handed_to_the_report() -> None:
@@ -174,8 +207,9 @@ def test_parts_that_a_skeleton_or_a_pair_of_sides_joins_are_one_body(frames: Lab
     joined = replace(frames, skeleton=(("p0", "p6"),))
     sided = replace(frames, point_names=("ear_left", *frames.point_names[1:6], "ear_right", *frames.point_names[7:]))
     for one_body in (joined, sided):
-        (sentence,) = augmentation_in_force(AugmentSettings(), one_body).sentences
+        *others, sentence = augmentation_in_force(AugmentSettings(flip=0.5), one_body).sentences
         assert sentence.startswith("augmentation: 50% of the training images are mirrored")
+        assert not any(other.startswith("two ") for other in others)
 
 
 def test_images_left_as_they_are_stay_so_once_settled() -> None:
@@ -208,7 +242,7 @@ def test_ipsilateral_and_contralateral_points_change_places_in_a_mirrored_image(
 
 def test_pairs_of_a_label_file_are_taken_and_those_asked_for_stand_before_them() -> None:
     names = ("snout", "a", "b", "c", "d", "e")
-    frames = replace(labelled(turning(), names), pairs=(("a", "b"), ("c", "d")))
+    frames = replace(labelled(seen_from_above(), names), pairs=(("a", "b"), ("c", "d")))
     assert augmentation_in_force(AugmentSettings(), frames).settings.pairs == (("a", "b"), ("c", "d"))
     assert augmentation_in_force(AugmentSettings(pairs=(("a", "e"),)), frames).settings.pairs == (("a", "e"), ("c", "d"))
 

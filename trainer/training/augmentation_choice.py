@@ -1,6 +1,7 @@
 """Which augmentation holds for a set of labels: what was asked for, and what the labels settle; said in sentences before training."""
 
 import math
+import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 
 from tracker.bundle_description import Augmentation
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.mirror import Pairs, Sides, sides_of
+from trainer.labels.mirror import Pairs, Sides, order_of, sides_of
 from trainer.labels.network_input import sizes_sentence
+from trainer.labels.sides_by_place import sides_by_place
 from trainer.labels.two_views import TwoViews, two_views
 from trainer.labels.views_by_place import Parted, ViewsByPlace, parted_in_two, views_by_place
 from trainer.training.augment import BRIGHTER, FLIP, ROTATION_DEG, STEEPER, AugmentSettings
@@ -53,8 +55,9 @@ def settled(settings: "FitSettings", frames: LabelledFrames) -> tuple["FitSettin
 def augmentation_in_force(asked: AugmentSettings, frames: LabelledFrames) -> InForce:
     """Settle what was left open; what is settled stays as it is.
 
-    Images are mirrored unless a name speaks of a side without a certain partner, or they show two views of the animal. Those
-    are turned by TWO_VIEWS_ROTATION_DEG at most. Two views are told by names, else by places.
+    Images are mirrored unless a name speaks of a side without a certain partner, points lie as left and right do under names that
+    do not say so, or they show two views of the animal. Those are turned by TWO_VIEWS_ROTATION_DEG at most. Two views are told by
+    names, else by places.
 
     Raises:
         LabelError: pairs that name an unknown point.
@@ -63,9 +66,10 @@ def augmentation_in_force(asked: AugmentSettings, frames: LabelledFrames) -> InF
     sides = sides_of(frames.point_names, said=said_pairs)
     views = _views(frames, sides) if asked.two_views is None else None
     double = views is not None if asked.two_views is None else asked.two_views
+    nameless = () if double or sides.unpaired or asked.flip == 0 else _nameless_sides(frames, sides, said_pairs)
     flip = asked.flip
     if flip is None:
-        flip = 0.0 if double or sides.unpaired else FLIP
+        flip = 0.0 if double or sides.unpaired or nameless else FLIP
     rotation = asked.rotation_deg
     if rotation is None:
         rotation = TWO_VIEWS_ROTATION_DEG if double else ROTATION_DEG
@@ -76,7 +80,7 @@ def augmentation_in_force(asked: AugmentSettings, frames: LabelledFrames) -> InF
     of_views = (
         _of_views(views, frames.point_names, settings) if asked.two_views is not None or views else _of_parts(frames, sides, settings)
     )
-    said = [*of_views, *_of_unpaired(sides, settings), _of_augmentation(settings)]
+    said = [*of_views, *_of_unpaired(sides, settings), *_of_nameless(nameless, settings), _of_augmentation(settings)]
     return InForce(settings=settings, sentences=tuple(said))
 
 
@@ -179,6 +183,25 @@ def _of_unpaired(sides: Sides, settings: AugmentSettings) -> list[str]:
         f"sides: {names} {speaks} no certain partner among the points, so no image is mirrored; name partners with "
         f"--pairs '{first}:PARTNER' ('{first}:{first}' for a point without a side), or mirror with --flip"
     ]
+
+
+def _nameless_sides(frames: LabelledFrames, sides: Sides, said: Pairs) -> Pairs:
+    names = frames.point_names
+    without_side = [names.index(one) for one, other in said if one == other]
+    found = sides_by_place(_each_animal(frames), order_of(names, sides.pairs), settled=without_side)
+    return tuple((names[one], names[other]) for one, other in found)
+
+
+def _of_nameless(pairs: Pairs, settings: AugmentSettings) -> list[str]:
+    if not pairs:
+        return []
+    places = _few([f"'{one}' and '{other}'" for one, other in pairs])
+    as_options = " ".join(shlex.quote(f"{one}:{other}") for one, other in pairs)
+    change = f"if they change places in a mirrored image, give --pairs {as_options}"
+    found = f"sides: {places} lie as left and right do, and their names do not say so"
+    if settings.flip:
+        return [f"{found}; images are mirrored all the same, as asked for, and these names stay; {change}"]
+    return [f"{found}, so no image is mirrored; {change}; if they do not, mirror with --flip"]
 
 
 def _of_augmentation(settings: AugmentSettings) -> str:
