@@ -233,7 +233,7 @@ def test_a_point_said_to_have_no_side_keeps_none_however_often_it_is_settled() -
 
 
 def test_ipsilateral_and_contralateral_points_change_places_in_a_mirrored_image() -> None:
-    frames = labelled(turning(), ("snout", "ipsi_paw", "contra_paw", "tailbase", "ipsilateral_ear", "contralateral_ear"))
+    frames = labelled(seen_from_above(), ("snout", "ipsi_paw", "contra_paw", "tailbase", "ipsilateral_ear", "contralateral_ear"))
     found = augmentation_in_force(AugmentSettings(), frames)
     assert found.settings.flip == 0.5
     assert order_of(frames.point_names, found.settings.pairs or ()) == (0, 2, 1, 3, 5, 4)
