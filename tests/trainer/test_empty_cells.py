@@ -88,6 +88,19 @@ def test_a_labelling_project_says_itself_what_is_hidden(table: Path) -> None:
     assert not read_settled(project, "hidden").hidden.any()
 
 
+def test_an_import_says_which_gaps_it_took_as_not_labelled(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table.write_text(f"{HEADER}img1.png,1,2,,\nimg2.png,5,6,3,4\nimg3.png,5,6,7,8\n")
+    place = table.parent.parent
+    words = ["project", "import", str(place / "asked"), str(table), "--annotator", "me"]
+    assert main(words) == 0
+    assert "points without a place were taken as not labelled: 'tail' in 1 animal; where they cannot be" in capsys.readouterr().out
+    for number, meaning in enumerate(MEANINGS):
+        assert main(["project", "import", str(place / f"{number}"), str(table), "--annotator", "me", "--empty", meaning]) == 0
+        assert "without a place" not in capsys.readouterr().out
+    assert main(["project", "import", str(place / "again"), str(place / "asked"), "--annotator", "me"]) == 0
+    assert "without a place" not in capsys.readouterr().out, "a project says itself what is hidden"
+
+
 def test_what_was_said_is_read_from_the_bundle(tmp_path: Path) -> None:
     assert empty_as_trained(tmp_path) is None
     figures = {"history": {"epochs": [], "batches": []}, TRAINED_AS: TrainedAs(options=("--empty", "unlabelled")).as_json()}

@@ -3,10 +3,14 @@
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from trainer.commands.choices import Commands, add_command, add_empty
+
+if TYPE_CHECKING:
+    from trainer.formats.import_labels import Imported
 
 KINDS = ("deeplabcut", "sleap", "coco")
 
@@ -178,7 +182,6 @@ def import_into(options: argparse.Namespace) -> int:
     """Import labels."""
     from trainer.errors import LabelError
     from trainer.formats.import_labels import ImportChoice, import_labels
-    from trainer.sentences import frames
 
     absent = [folder for folder in options.media if not folder.is_dir()]
     if absent:
@@ -191,15 +194,27 @@ def import_into(options: argparse.Namespace) -> int:
         keep_changed=options.keep_changed,
     )
     done = import_labels(options.project, options.labels, choice, console=Console(stderr=True))
+    for sentence in _imported_in_words(done, options):
+        print(sentence)
+    return 0
+
+
+def _imported_in_words(done: "Imported", options: argparse.Namespace) -> list[str]:
+    from trainer.sentences import frames
+
     made = "made, " if done.made else ""
-    print(f"{options.project}: {made}{done.added} frames added; {done.labelled} have labels of {options.annotator}")
+    said = [f"{options.project}: {made}{done.added} frames added; {done.labelled} have labels of {options.annotator}"]
     if done.kept:
         stay = "it stays as it is" if done.kept == 1 else "they stay as they are"
-        print(f"{options.annotator} has labelled {frames(done.kept)} otherwise in the project since, or emptied them; {stay} there")
+        said.append(f"{options.annotator} has labelled {frames(done.kept)} otherwise in the project since, or emptied them; {stay} there")
     if done.left_out:
         of = ", ".join(f"{count} of {group}" for group, count in done.left_out.items())
-        print(f"left out, as their pictures are not there: {sum(done.left_out.values())} labelled frames ({of})")
-    return 0
+        said.append(f"left out, as their pictures are not there: {sum(done.left_out.values())} labelled frames ({of})")
+    if done.empty:
+        of = ", ".join(f"'{name}' in {'1 animal' if count == 1 else f'{count} animals'}" for name, count in done.empty.items())
+        other = "where they cannot be seen there, import into a new project with --empty hidden"
+        said.append(f"points without a place were taken as not labelled: {of}; {other}")
+    return said
 
 
 def rename(options: argparse.Namespace) -> int:

@@ -43,6 +43,12 @@ def settle_empty(frames: LabelledFrames, meaning: Empty | None, *, source: Path)
     return frames
 
 
+def count_empty(frames: LabelledFrames) -> dict[str, int]:
+    """In how many labelled animals a point is neither placed nor hidden, by point; without points that always are one of these."""
+    counts = _empty(frames).sum(axis=(0, 1))
+    return {name: count for name, count in zip(frames.point_names, counts.tolist(), strict=True) if count}
+
+
 def _labelled(frames: LabelledFrames) -> NDArray[np.bool_]:
     """(n, A): animals of which any point is placed."""
     return np.asarray((~np.isnan(frames.points[..., 0])).any(axis=2))

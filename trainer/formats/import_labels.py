@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.progress import track
 
 from trainer.errors import ProjectError
-from trainer.formats.empty_cells import Empty
+from trainer.formats.empty_cells import Empty, count_empty
 from trainer.formats.project_numbers import file_names, numbered_as_in, numbers_of_frames
-from trainer.formats.read_labels import read_settled
+from trainer.formats.read_labels import read_settled, says_hidden
 from trainer.labels.images import read_image
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.misnamed import how_names_differ
@@ -63,6 +63,7 @@ class Imported:
         made: whether the project was made for them.
         left_out: how many frames of each video or folder were left out, as their pictures are not there.
         kept: frames that stayed as they are in the project, where the annotator has changed them.
+        empty: in how many labelled animals a point has an empty cell that was taken as not labelled, where nobody has said; by point.
     """
 
     added: int
@@ -70,6 +71,7 @@ class Imported:
     made: bool
     kept: int = 0
     left_out: Mapping[str, int] = field(default_factory=dict)
+    empty: Mapping[str, int] = field(default_factory=dict)
 
 
 def import_labels(project_folder: Path, source: Path, choice: ImportChoice, *, console: Console | None = None) -> Imported:
@@ -110,7 +112,8 @@ def import_labels(project_folder: Path, source: Path, choice: ImportChoice, *, c
     around = [source if source.is_dir() else source.parent, *source.absolute().parents[:3]]
     remember_videos(project_folder, _videos(frames, images, [*choice.media, *around]))
     labelled = len(labels.keys() & (mine.frames.keys() | taken.keys()))
-    return Imported(added=added, labelled=labelled, made=made, kept=len(changed), left_out=left_out.by_group)
+    empty = count_empty(frames) if choice.empty is None and not says_hidden(source) else {}
+    return Imported(added=added, labelled=labelled, made=made, kept=len(changed), left_out=left_out.by_group, empty=empty)
 
 
 def _images(frames: LabelledFrames) -> tuple[str, ...]:

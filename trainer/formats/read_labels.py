@@ -68,7 +68,7 @@ def read_settled(path: Path, empty: Empty | None = None, *, media: Sequence[Path
         LabelError: as `read_labels`; or nobody has said, and a point is empty in most frames.
     """
     frames = read_labels(path, media=media, left_out=left_out)
-    return frames if _says_hidden(path) else settle_empty(frames, empty, source=path)
+    return frames if says_hidden(path) else settle_empty(frames, empty, source=path)
 
 
 def read_and_join(data: Sequence[Path], empty: Empty | None = None) -> LabelledFrames:
@@ -80,7 +80,7 @@ def read_and_join(data: Sequence[Path], empty: Empty | None = None) -> LabelledF
     return join_labels([read_settled(one, empty) for one in data], sources=[str(one) for one in data])
 
 
-def _says_hidden(path: Path) -> bool:
+def says_hidden(path: Path) -> bool:
     """Whether labels say themselves which points are hidden: a labelling project, or a synthetic set."""
     return path.name in (LABELLING_FILE, SET_FILE) or any((path / name).is_file() for name in (LABELLING_FILE, SET_FILE))
 
