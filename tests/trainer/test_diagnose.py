@@ -99,3 +99,14 @@ def test_the_command_names_faults_of_labels_as_json(tmp_path: Path, capsys: pyte
     assert answer["frames"] == 12
     assert answer["findings"][0]["kind"] == "too few"
     assert answer["augmentation"][0].startswith("augmentation: ")
+
+
+def test_several_sets_are_looked_at_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sets = [str(tmp_path / name) for name in ("first", "second")]
+    for number, one in enumerate(sets):
+        main(["synth", "--out", one, "--count", "30", "--width", "96", "--height", "96", "--seed", str(number)])
+    capsys.readouterr()
+    assert main(["diagnose", "--data", *sets, "--labels-only", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["frames"] == 60
+    assert "too few" not in [one["kind"] for one in answer["findings"]]

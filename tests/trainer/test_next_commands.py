@@ -203,6 +203,8 @@ def test_how_long_a_training_took_is_told_from_its_epochs(given: NextCommands) -
     after = next_commands([data], Path(given.bundle), read_settled(data, "hidden"), TrainedAs(minutes=3.0), history=history)
     assert after.minutes_taken == 4.1
     assert after.longer(50).endswith("--minutes 205")
+    assert after.longer(2).endswith("--minutes 9")
+    assert after.time_of_longer(2) == " That takes about 9 minutes."
 
 
 def test_a_training_goes_where_none_is_yet(given: NextCommands) -> None:

@@ -29,7 +29,7 @@ def add(commands: Commands) -> None:
         text="Look for faults in labels, check that the network can memorise a few frames, and find a learning rate.",
         example="trainer diagnose --data project --out diagnosis",
     )
-    parser.add_argument("--data", type=Path, required=True, help="labels, as for `trainer fit`")
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="labels, as for `trainer fit`; several are joined")
     add_empty(parser)
     parser.add_argument(
         "--out", type=Path, help="folder for every finding about the labels, and the picture of the learning-rate range test"
@@ -53,7 +53,7 @@ def add(commands: Commands) -> None:
 
 def diagnose(options: argparse.Namespace) -> int:
     """Print one sentence for each finding; exit status 1 if the network cannot memorise a few frames."""
-    from trainer.formats.read_labels import read_settled
+    from trainer.formats.read_labels import read_and_join
     from trainer.labels.checks import check_labels
     from trainer.labels.finding_lines import odd_labels
     from trainer.labels.network_input import sizes_sentence
@@ -64,7 +64,7 @@ def diagnose(options: argparse.Namespace) -> int:
         refuse_absent_gpu(options.device)
     if options.out is not None:
         refuse_unwritable(options.out, option="--out")
-    frames = read_settled(options.data, options.empty)
+    frames = read_and_join(options.data, options.empty)
     found = check_labels(frames)
     asked = augment_settings(options)
     augmentation = augmentation_in_force(asked, frames).sentences

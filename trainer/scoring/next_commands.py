@@ -202,7 +202,7 @@ class NextCommands:
 
     def diagnose(self) -> str:
         """Whether labels, network and settings can work at all."""
-        return self._on_labels("diagnose", "--data", self._labels[0], *self._empty, "--out", f"{self.bundle}-diagnosis")
+        return self._on_labels("diagnose", "--data", *self._labels, *self._empty, "--out", f"{self.bundle}-diagnosis")
 
     def evaluate(self) -> str:
         """The bundle scored again, on corrected labels."""
@@ -382,7 +382,8 @@ class NextCommands:
 
 
 def _hours(minutes: float) -> str:
-    return f"{minutes / 60:.0f} hours" if minutes >= 120 else f"{minutes:.0f} minutes"
+    whole = math.ceil(minutes)  # as the command beside it says
+    return f"{minutes / 60:.0f} hours" if minutes >= 120 else "1 minute" if whole == 1 else f"{whole} minutes"
 
 
 def _value(options: Sequence[str], name: str, usual: str) -> str:
