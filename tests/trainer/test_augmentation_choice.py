@@ -155,12 +155,12 @@ def test_points_that_lie_as_left_and_right_under_names_that_do_not_say_so_are_no
     found = augmentation_in_force(AugmentSettings(), frames)
     assert found.settings.flip == 0.0
     assert found.sentences[0] == (
-        "sides: 'paw 1' and 'paw 2' lie as left and right do, and their names do not say so, so no image is mirrored; if they change "
-        "places in a mirrored image, give --pairs 'paw 1:paw 2'; if they do not, mirror with --flip"
+        "sides: 'paw 1' and 'paw 2' lie as left and right do, and their names do not say so, so no image is mirrored; if they are "
+        "left and right of one another, give --pairs 'paw 1:paw 2'; if not, leave it so, or mirror with --flip"
     )
     asked = augmentation_in_force(AugmentSettings(flip=0.5), frames)
     assert asked.settings.flip == 0.5
-    assert "images are mirrored all the same, as asked for, and these names stay; if they change places" in asked.sentences[0]
+    assert "images are mirrored all the same, as asked for, and these names stay; if they are left and right" in asked.sentences[0]
     for named in (AugmentSettings(pairs=(("paw 1", "paw 2"),)), AugmentSettings(pairs=(("paw 1", "paw 1"),)), AugmentSettings(flip=0.0)):
         (sentence,) = augmentation_in_force(named, frames).sentences
         assert sentence.startswith("augmentation: ")

@@ -20,6 +20,7 @@ from trainer.scoring.correct_radius import correct_within
 SAID = {
     "pairs": "a:b",
     "averaging": "0.9",
+    "pretrained_rate": "0.5",
     "size": "32x32",
     "network": "timm:resnet18",
     "correct_within": "3",

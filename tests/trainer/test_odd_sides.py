@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from tests.trainer.test_label_checks import animals
+from tests.trainer.test_sides_by_place import bending
 from trainer.labels.checks import check_labels
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.odd_sides import odd_sides
 
 SWAPPED = [0, 2, 1, 3]  # the ears of the animal
 FOUR = ("snout", "leftear", "rightear", "leftpaw", "rightpaw", "tailbase")
@@ -116,3 +118,14 @@ def test_pairs_that_are_exchanged_in_the_same_videos_share_a_sentence_and_others
         "'leftear' and 'rightear' lie the other way round in 'tuesday' (20 frames)",
         "'leftpaw' and 'rightpaw' lie the other way round in 'monday' (30 frames)",
     ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_tail_that_wags_blames_no_frame_and_hides_no_exchange(seed: int) -> None:
+    names = ("nose", "leftear", "rightear", "neck", "back", "lefthip", "righthip", "base", "middle", "tip")
+    points = bending(seed=seed)[:, None]
+    right = replace(animals(100), point_names=names, points=points, hidden=np.zeros(points.shape[:3], bool))
+    assert odd_sides(right) == []
+    exchanged = points.copy()
+    exchanged[7] = points[7][:, [0, 2, 1, 3, 4, 6, 5, 7, 8, 9]]
+    assert [(one.frame, one.kind) for one in odd_sides(replace(right, points=exchanged))] == [(7, "mirrored")] * 2

@@ -36,6 +36,37 @@ def test_a_point_that_is_hardly_ever_labelled_hides_no_other() -> None:
     assert sides_by_place(points, range(9)) == ((3, 4), (5, 6), (7, 8))
 
 
+def about(angle_rad: float, points: Points) -> Points:
+    turn = np.array([[np.cos(angle_rad), -np.sin(angle_rad)], [np.sin(angle_rad), np.cos(angle_rad)]])
+    turned: Points = points @ turn.T
+    return turned
+
+
+def bending(count: int = 100, *, seed: int = 0, swing_rad: float = 0.8) -> Points:
+    """A mouse from above whose head turns, and whose tail has two joints: nose, ears, neck, back, hips, and the tail in three."""
+    rng, found = np.random.default_rng(seed), []
+    for _ in range(count):
+        head = about(rng.normal(0, 0.6), np.array([[40.0, 0], [20, -15], [20, 15]])) + np.array([20.0, 0])
+        first = rng.normal(0, swing_rad)
+        middle = np.array([-45.0, 0]) + about(first, np.array([-30.0, 0]))
+        tip = middle + about(first + rng.normal(0, swing_rad), np.array([-30.0, 0]))
+        body = np.concatenate([head, [[20, 0], [-20, 0], [-25, -18], [-25, 18], [-45, 0], middle, tip]])
+        found.append(about(rng.uniform(0, 2 * np.pi), body + rng.normal(0, 1.5, body.shape)) + 300)
+    return np.array(found)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_tail_that_wags_hides_no_ears(seed: int) -> None:
+    points = bending(seed=seed)
+    assert sides_by_place(points, range(10)) == ((1, 2), (5, 6))
+    assert sides_by_place(points, (0, 2, 1, 3, 4, 5, 6, 7, 8, 9)) == ((5, 6),)
+
+
+def test_points_that_no_one_moves_freely_among_are_judged_together() -> None:
+    points = seen_from_above(MIDLINE)
+    assert sides_by_place(points, range(6), settled=[1]) == ()
+
+
 def both_ways(body: Points) -> Points:
     """Seen from the side, half of the animals walking to the left."""
     rng = np.random.default_rng(5)

@@ -4,12 +4,12 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtrc  # type: ignore[import-untyped]
 
+from trainer.labels.beside_pair import beside, steadiness
 from trainer.labels.label_finding import LabelFinding, OddPair, image_name
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.mirror import order_of, sides_of
@@ -30,7 +30,7 @@ class _Division:
     """Videos on either side of some pairs of points.
 
     Attributes:
-        pairs: names, the left one first where that is known.
+        pairs: names, in the order of the points.
         side: 1 or -1 for each video that is surely on one side.
     """
 
@@ -50,7 +50,7 @@ class _Division:
 def odd_sides(frames: LabelledFrames) -> list[LabelFinding]:
     """Videos that have left and right the other way round than others, then frames that have it otherwise than nearly all others.
 
-    The side is the sign of the cross product of (left → right) and (middle of the pair → point without a side that is farthest from it).
+    The side is that on which the point without a side lies that is most steadily beside the line through the pair.
     """
     order = order_of(frames.point_names, sides_of(frames.point_names, said=frames.pairs).pairs)
     single = [point for point, partner in enumerate(order) if point == partner]
@@ -134,19 +134,6 @@ def _share_below_all(share: float) -> str:
 
 
 def _side(points: NDArray[np.float64], left: int, right: int, *, single: list[int]) -> NDArray[np.float64]:
-    """(n, A): positive where the rest of the animal lies on one side of the line left → right, negative on the other."""
-    across = points[:, :, right] - points[:, :, left]
-    middle = (points[:, :, right] + points[:, :, left]) / 2
-    along = _farthest(points, middle, single=single) - middle
-    crossed: NDArray[np.float64] = across[..., 0] * along[..., 1] - across[..., 1] * along[..., 0]
-    return crossed
-
-
-def _farthest(points: NDArray[np.float64], middle: NDArray[Any], *, single: list[int]) -> NDArray[np.float64]:
-    """(n, A, 2): the point without a side that is on average farthest from the pair; it tells front from back most surely."""
-    if not single:
-        return np.full_like(middle, np.nan)
-    known = [(~np.isnan(points[:, :, point]).any(axis=-1)).sum() for point in single]
-    distance = [np.nansum(np.linalg.norm(points[:, :, point] - middle, axis=-1)) for point in single]
-    best = single[int(np.argmax(np.array(distance) / np.maximum(known, 1)))]
-    return points[:, :, best]
+    """(n, A) px: how far the rest of the animal lies on one side of the line left → right, negative on the other."""
+    beside_pair = [beside(points[:, :, left], points[:, :, right], points[:, :, point]) for point in single]
+    return max(beside_pair, key=steadiness, default=np.full(points.shape[:2], np.nan))

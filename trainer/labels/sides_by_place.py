@@ -2,7 +2,8 @@
 
 An animal's usual distances give its shape. Where that shape is its own mirror image if two points such as "paw1" and "paw2" change
 places, and is not if they stay, and one of the two is on the same hand of the body in nearly all images, they are its two sides.
-Seen from the side, an animal that walks both ways has its points on either hand.
+Seen from the side, an animal that walks both ways has its points on either hand. Where all points together are no mirror image,
+those that move most freely are left out one after another: a tail that wags hides no ears.
 """
 
 from collections.abc import Collection, Sequence
@@ -11,11 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
 
+from trainer.labels.beside_pair import beside, steadiness
+
 FEWEST_ANIMALS = 20  # that show two points; in fewer, one is on one hand by chance too easily
 ONE_HANDED = 0.9  # of these, at least; paws that walk pass each other now and then
 ALIKE = 0.25  # root mean square distance of a shape from its mirror image, as a share of the shape's own size; asymmetry and posture
 BETTER = 0.5  # the mirror image with points exchanged is nearer than without by this factor, at least
 STEADY = 0.5  # quartiles of the distance by which a hand is told are no further apart, as a share of its median: one body
+FREE = 1 / 3  # of the points, at most, are left out because they move most freely: a tail, a head
+FREER = 1.5  # such a point's distances vary so many times as much as most points' do
+FEWEST_IN_PART = 4  # points that are left then: three lie symmetrically too easily
 STEPS = 180  # directions of the axis that are tried
 
 Points = NDArray[np.float64]
@@ -34,10 +40,23 @@ def sides_by_place(points: Points, order: Sequence[int], *, settled: Collection[
     """
     if len(points) < FEWEST_ANIMALS:
         return ()
-    distances = _usual_distances(points)
+    distances, freedom = _usual_distances(points)
     used = _often_together(distances)
-    if len(used) < 3:  # two points are their own mirror image whatever they are
-        return ()
+    fewest = max(FEWEST_IN_PART, len(used) - int(FREE * len(used)))
+    while len(used) >= 3:  # two points are their own mirror image whatever they are
+        if found := _sides_among(points, used, distances=distances, order=order, settled=settled):
+            return found
+        fewer = _without_the_freest(used, freedom, order=order)
+        if not fewest <= len(fewer) < len(used):
+            break
+        used = fewer
+    return ()
+
+
+def _sides_among(
+    points: Points, used: Sequence[int], *, distances: Points, order: Sequence[int], settled: Collection[int]
+) -> tuple[tuple[int, int], ...]:
+    """Pairs among some of the points, as `sides_by_place` gives them."""
     shape = _shape(distances[np.ix_(used, used)])
     place = {point: at for at, point in enumerate(used)}
     partners = [place.get(order[point], at) for at, point in enumerate(used)]
@@ -47,14 +66,24 @@ def sides_by_place(points: Points, order: Sequence[int], *, settled: Collection[
     if unlike > min(ALIKE, BETTER * unlike_in_place) or (exchanged[exchanged] != np.arange(len(used))).any():
         return ()
     found = [(at, int(other)) for at, other in enumerate(exchanged) if at < other and not held[at]]
-    return tuple((used[one], used[other]) for one, other in found if _is_one_handed(points[:, used], shape, exchanged, (one, other)))
+    return tuple((used[one], used[other]) for one, other in found if _is_one_handed(points[:, used], exchanged, (one, other)))
 
 
-def _usual_distances(points: Points) -> Points:
-    """(K, K): median distance of two points in one animal; NaN where too few show both."""
+def _usual_distances(points: Points) -> tuple[Points, Points]:
+    """(K, K) each: median distance of two points in one animal, and how freely it varies; NaN where too few show both."""
     apart = np.linalg.norm(points[:, :, None] - points[:, None], axis=-1)
     often = (~np.isnan(apart)).sum(axis=0) >= FEWEST_ANIMALS
-    return np.where(often, np.nanmedian(np.where(often, apart, 0.0), axis=0), np.nan)
+    low, usual, high = np.nanquantile(np.where(often, apart, 0.0), [0.25, 0.5, 0.75], axis=0)
+    return np.where(often, usual, np.nan), np.where(often, high - low, np.nan)
+
+
+def _without_the_freest(used: Sequence[int], freedom: Points, *, order: Sequence[int]) -> list[int]:
+    """The points but the one that moves most freely, as a tail's tip, and its known partner; all of them where none moves by itself."""
+    varies = np.median(freedom[np.ix_(used, used)], axis=0)
+    if varies.max() < FREER * np.median(varies):
+        return list(used)
+    freest = used[int(np.argmax(varies))]
+    return [point for point in used if point not in (freest, order[freest])]
 
 
 def _often_together(distances: Points) -> list[int]:
@@ -93,18 +122,17 @@ def _mirror_image(shape: Points, partners: Sequence[int], held: Sequence[bool]) 
     return to, float(np.sqrt(best / max(float((shape**2).sum(axis=1).mean()), 1e-12)))
 
 
-def _is_one_handed(points: Points, shape: Points, exchanged: NDArray[np.int64], pair: tuple[int, int]) -> bool:
-    """Whether the first of a pair is nearly always on the same hand of what lies farthest along the same body from the two."""
-    one, other = pair
-    others = [sorted({at, int(to)}) for at, to in enumerate(exchanged) if at <= to and at not in pair]
-    middle = shape[list(pair)].mean(axis=0)
-    farthest = max(others, key=lambda group: float(np.linalg.norm(shape[group].mean(axis=0) - middle)), default=None)
-    if farthest is None:
+def _is_one_handed(points: Points, exchanged: NDArray[np.int64], pair: tuple[int, int]) -> bool:
+    """Whether the first of a pair is nearly always on the same hand of what lies most steadily beside the two, on the same body."""
+    one, other = points[:, pair[0]], points[:, pair[1]]
+    groups = [sorted({at, int(to)}) for at, to in enumerate(exchanged) if at <= to and at not in pair]
+    others = [points[:, group].mean(axis=1) for group in groups]
+    seen_often = [each for each in others if (~np.isnan(each + one + other).any(axis=1)).sum() >= FEWEST_ANIMALS]
+    if not seen_often:
         return False
-    across, along = points[:, other] - points[:, one], points[:, farthest].mean(axis=1) - points[:, [one, other]].mean(axis=1)
-    seen = ~np.isnan(across + along).any(axis=1)
-    if seen.sum() < FEWEST_ANIMALS:
-        return False
-    low, usual, high = np.quantile(np.linalg.norm(along[seen], axis=1), [0.25, 0.5, 0.75])
-    hand = np.sign(across[:, 0] * along[:, 1] - across[:, 1] * along[:, 0])[seen]
-    return bool(high - low <= STEADY * usual and max(np.mean(hand > 0), np.mean(hand < 0)) >= ONE_HANDED)
+    reference = max(seen_often, key=lambda each: steadiness(beside(one, other, each)))
+    distance = np.linalg.norm(reference - (one + other) / 2, axis=1)
+    low, usual, high = np.nanquantile(distance, [0.25, 0.5, 0.75])
+    hand = beside(one, other, reference)
+    known = hand[~np.isnan(hand)]
+    return bool(high - low <= STEADY * usual and len(known) and max(np.mean(known > 0), np.mean(known < 0)) >= ONE_HANDED)

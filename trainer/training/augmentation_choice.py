@@ -197,11 +197,11 @@ def _of_nameless(pairs: Pairs, settings: AugmentSettings) -> list[str]:
         return []
     places = _few([f"'{one}' and '{other}'" for one, other in pairs])
     as_options = " ".join(shlex.quote(f"{one}:{other}") for one, other in pairs)
-    change = f"if they change places in a mirrored image, give --pairs {as_options}"
+    change = f"if they are left and right of one another, give --pairs {as_options}"
     found = f"sides: {places} lie as left and right do, and their names do not say so"
     if settings.flip:
         return [f"{found}; images are mirrored all the same, as asked for, and these names stay; {change}"]
-    return [f"{found}, so no image is mirrored; {change}; if they do not, mirror with --flip"]
+    return [f"{found}, so no image is mirrored; {change}; if not, leave it so, or mirror with --flip"]
 
 
 def _of_augmentation(settings: AugmentSettings) -> str:
