@@ -106,3 +106,36 @@ def test_nine_frames_of_a_video_say_nothing_and_fifteen_do(count: int, found: in
 def test_far_points_are_not_named_among_fewer_than_ten_frames() -> None:
     for count, kinds in ((9, {"too few"}), (12, {"too few", "distance"})):
         assert {one.kind for one in check_labels(moved(scattered(count), 3, by=(200.0, 0.0)))} == kinds
+
+
+def nearer(frames: LabelledFrames, times: float) -> LabelledFrames:
+    """Every fifth frame shows the animal so many times as large."""
+    points = frames.points.copy()
+    middle = points[::5].mean(axis=2, keepdims=True)
+    points[::5] = middle + times * (points[::5] - middle)
+    return replace(frames, points=points)
+
+
+def test_an_animal_that_comes_nearer_has_no_point_out_of_place() -> None:
+    assert check_labels(nearer(scattered(), 3.0)) == []
+    found = check_labels(moved(nearer(scattered(), 3.0), 10, by=(300.0, 0.0)))
+    assert {(one.kind, one.frame) for one in found} == {("distance", 10)}
+    assert all("'snout'" in one.sentence for one in found)
+
+
+def test_one_point_of_three_does_not_pass_for_an_animal_that_comes_nearer() -> None:
+    frames = scattered()
+    three = replace(frames, points=frames.points[:, :, :3], point_names=frames.point_names[:3], hidden=frames.hidden[:, :, :3])
+    points = three.points.copy()
+    points[7, 0, 0] += 200.0
+    found = check_labels(replace(three, points=points))
+    assert {(one.kind, one.frame) for one in found} == {("distance", 7)}
+    assert all("in half of all frames less than" in one.sentence for one in found), "by its length, and not only since others are steady"
+
+
+def test_of_two_points_a_long_distance_is_odd_by_itself() -> None:
+    frames = scattered()
+    two = replace(frames, points=frames.points[:, :, :2], point_names=frames.point_names[:2], hidden=frames.hidden[:, :, :2])
+    points = two.points.copy()
+    points[7, 0, 0] += 200.0
+    assert [(one.kind, one.frame) for one in check_labels(replace(two, points=points))] == [("distance", 7)]

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.trainer.test_augmentation_choice import seen_from_above
 from tests.trainer.test_label_checks import animals
 from tests.trainer.test_sides_by_place import bending
 from trainer.labels.checks import check_labels
@@ -129,3 +130,43 @@ def test_a_tail_that_wags_blames_no_frame_and_hides_no_exchange(seed: int) -> No
     exchanged = points.copy()
     exchanged[7] = points[7][:, [0, 2, 1, 3, 4, 6, 5, 7, 8, 9]]
     assert [(one.frame, one.kind) for one in odd_sides(replace(right, points=exchanged))] == [(7, "mirrored")] * 2
+
+
+def test_sides_that_were_asked_for_or_found_by_place_are_compared_as_those_of_names_are() -> None:
+    frames = videos({"monday": 40, "tuesday": 20}, swapped=("tuesday",))
+    (named,) = sentences(frames)
+    without_names = replace(frames, point_names=("snout", "ear1", "ear2", *frames.point_names[3:]))
+    for pairs in (None, (("ear1", "ear2"),)):
+        (said,) = (one.sentence for one in check_labels(without_names, pairs=pairs) if one.kind == "other side")
+        assert said == named.replace("leftear", "ear1").replace("rightear", "ear2")
+    assert not sentences(replace(without_names, points=videos({"monday": 60}, swapped=()).points))
+    single = replace(without_names, group=("monday",) * 60, points=videos({"monday": 60}, swapped=()).points)
+    single.points[7] = single.points[7][:, SWAPPED]
+    assert [one.frame for one in check_labels(single) if one.kind == "mirrored"] == [7]
+    assert not [one for one in check_labels(single, pairs=(("ear1", "ear1"), ("ear2", "ear2"))) if one.kind == "mirrored"]
+
+
+def test_an_animal_of_which_every_point_has_a_side_is_judged_by_the_middle_of_another_pair() -> None:
+    middle = np.array([[30.0, -18], [30, 18], [-30, -20], [-30, 20]])
+    points = seen_from_above(middle, count=60)[:, None]
+    points[40:] = points[40:][:, :, [1, 0, 3, 2]]
+    frames = replace(
+        animals(60),
+        point_names=("leftear", "rightear", "leftpaw", "rightpaw"),
+        points=points,
+        hidden=np.zeros(points.shape[:3], bool),
+        group=("monday",) * 40 + ("tuesday",) * 20,
+    )
+    (said,) = sentences(frames)
+    assert said.startswith("'leftear' and 'rightear', 'leftpaw' and 'rightpaw' lie the other way round in 'tuesday' (20 frames)")
+
+
+def test_a_point_that_is_rarely_labelled_tells_no_sides_of_frames_that_lack_it() -> None:
+    frames = animals(60)
+    points = frames.points.copy()
+    points[7] = points[7][:, SWAPPED]
+    rare = points[:, :, 3:] + 5 * (points[:, :, 3:] - points[:, :, :1])  # far behind the tail, so told more steadily than any other
+    rare[:48] = np.nan
+    names = (*frames.point_names, "lead")
+    more = replace(frames, point_names=names, points=np.concatenate([points, rare], axis=2), hidden=np.zeros((60, 1, 5), bool))
+    assert [one.frame for one in check_labels(more) if one.kind == "mirrored"] == [7]

@@ -109,3 +109,19 @@ def test_what_is_no_pair_of_sides_is_not_taken_for_one(points: Callable[[Points]
     with np.errstate(all="raise"):
         made = points(MIDLINE)
         assert sides_by_place(made, range(made.shape[1])) == ()
+
+
+@pytest.mark.parametrize("count", [40, 10])
+def test_a_video_from_below_or_with_exchanged_names_hides_no_sides(count: int) -> None:
+    points = seen_from_above(MIDLINE, count=60)
+    points[-count:, :, 0] *= -1
+    videos = np.array(["above"] * (60 - count) + ["below"] * count)
+    assert sides_by_place(points, range(6), videos=videos) == ((1, 2),)
+    assert sides_by_place(points, range(6)) == (), "as one video, either hand occurs"
+
+
+def test_videos_of_a_few_images_each_are_judged_together() -> None:
+    points = seen_from_above(MIDLINE, count=60)
+    points[np.arange(60) // 3 % 2 > 0, :, 0] *= -1  # every other video
+    videos = np.repeat([f"{number:02}" for number in range(20)], 3)
+    assert sides_by_place(points, range(6), videos=videos) == ()

@@ -65,8 +65,8 @@ def diagnose(options: argparse.Namespace) -> int:
     if options.out is not None:
         refuse_unwritable(options.out, option="--out")
     frames = read_and_join(options.data, options.empty)
-    found = check_labels(frames)
     asked = augment_settings(options)
+    found = check_labels(frames, pairs=asked.pairs)
     augmentation = augmentation_in_force(asked, frames).sentences
     sizes = sizes_sentence(frames)
     answer: dict[str, object] = {

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from trainer.labels.images import Size
 from trainer.labels.label_finding import LabelFinding, image_name
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.mirror import Pairs
 from trainer.labels.odd_distances import odd_distances
 from trainer.labels.odd_sides import odd_sides
 
@@ -23,15 +24,23 @@ NAMED = 3  # images in a sentence about several
 LEAST_FRAMES = 10  # no statistics on fewer
 
 
-def check_labels(frames: LabelledFrames) -> list[LabelFinding]:
-    """All that is odd, the whole set first, then frame by frame."""
+def check_labels(frames: LabelledFrames, *, pairs: Pairs | None = None) -> list[LabelFinding]:
+    """All that is odd, the whole set first, then frame by frame.
+
+    Args:
+        frames: all labels.
+        pairs: left and right, as they were asked for.
+
+    Raises:
+        LabelError: a pair names an unknown point.
+    """
     found = [
         *_too_few(frames),
         *_rare_points(frames),
         *_lopsided(frames),
         *_odd_sizes(frames),
         *odd_distances(frames),
-        *odd_sides(frames),
+        *odd_sides(frames, said=pairs),
     ]
     return sorted(found, key=lambda one: one.frame is not None)
 

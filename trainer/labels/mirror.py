@@ -63,6 +63,12 @@ def sides_of(point_names: Sequence[str], *, said: Iterable[tuple[str, str]] = ()
     )
 
 
+def said_pairs(asked: Pairs | None, labels: Pairs) -> Pairs:
+    """What was asked for, and what the label file says of the other points."""
+    settled = {name for pair in asked or () for name in pair}
+    return (*(asked or ()), *(pair for pair in labels if not settled & set(pair)))
+
+
 def swapped_order(point_names: Sequence[str]) -> tuple[int, ...] | None:
     """Where each point finds its name in a mirrored image: "leftear" takes the place of "rightear".
 

@@ -72,16 +72,20 @@ def odd_distances(frames: LabelledFrames) -> Iterator[LabelFinding]:
 
 
 def _far_apart(frames: LabelledFrames) -> Iterator[tuple[int, int, tuple[int, int], LabelFinding]]:
-    """A distance between two points of one animal that is far outside those of all other frames of that size (median and MAD)."""
+    """A distance between two points of one animal that is far outside those of all other frames of that size (median and MAD).
+
+    And that is more than all distances of an animal have grown by that has come nearer.
+    """
     sizes = np.array(frames.own_sizes)
     for size in dict.fromkeys(frames.own_sizes):
         chosen = np.flatnonzero((sizes == size).all(axis=1))
+        grown = _grown(frames.points[chosen])
         for one, other in itertools.combinations(range(len(frames.point_names)), 2):
             length = _lengths(frames.points[chosen], one, other)
             usual = _usual(length)
             if usual is None:
                 continue
-            far = (length > LONG * usual.median) & (length > usual.median + SPREADS * usual.spread)
+            far = length / grown > max(LONG * usual.median, usual.median + SPREADS * usual.spread)
             for place, animal in np.argwhere(far).tolist():
                 frame = int(chosen[place])
                 pair = OddPair(
@@ -91,6 +95,22 @@ def _far_apart(frames: LabelledFrames) -> Iterator[tuple[int, int, tuple[int, in
                     length_px=float(length[place, animal]),
                 )
                 yield frame, animal, (one, other), _of_pair(frames, frame, pair)
+
+
+def _grown(points: Points) -> Points:
+    """(n, A): how many times as large as usual all of an animal is, at least 1: half of its distances are, and not those of one point."""
+    ratios = np.full((points.shape[2] * (points.shape[2] - 1) // 2, *points.shape[:2]), np.nan)
+    for place, (one, other) in enumerate(itertools.combinations(range(points.shape[2]), 2)):
+        length = _lengths(points, one, other)
+        usual = _usual(length)
+        if usual is not None and usual.median > 0:
+            ratios[place] = length / usual.median
+    known = (~np.isnan(ratios)).sum(axis=0)
+    labelled = (~np.isnan(points[..., 0])).sum(axis=2)
+    apart_from_one = known - labelled  # rank of the largest of those that one point has no part in; of two points there are none
+    rank = np.clip(np.minimum((known - 1) // 2, apart_from_one), 0, None)
+    grown = np.take_along_axis(np.sort(ratios, axis=0), rank[None], axis=0)[0] if len(ratios) else np.ones(points.shape[:2])
+    return np.where(apart_from_one < 0, 1.0, np.fmax(grown, 1.0))
 
 
 def _misplaced(points: Points) -> list[_Misplaced]:

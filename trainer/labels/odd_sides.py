@@ -12,7 +12,8 @@ from scipy.special import bdtrc  # type: ignore[import-untyped]
 from trainer.labels.beside_pair import beside, steadiness
 from trainer.labels.label_finding import LabelFinding, OddPair, image_name
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.mirror import order_of, sides_of
+from trainer.labels.mirror import Pairs, order_of, said_pairs, sides_of
+from trainer.labels.sides_by_place import nameless_sides
 
 LEAST_FRAMES = 10  # no statistics on fewer
 ONE_HANDED = 0.9  # where left is on one side in so many frames, the others are suspects; seen from the side both occur
@@ -20,6 +21,7 @@ ONE_HANDED = 0.9  # where left is on one side in so many frames, the others are 
 # which the animal is seen from both sides would have to meet it twice, once on either side.
 CHANCE = 0.001
 MOST = 0.5  # of the labelled pairs are in videos that agree within themselves; else the animal is seen from both sides
+SEEN_OFTEN = 0.9  # of the frames in which any other point is labelled with the pair: what is rarely labelled tells of few
 NAMED = 3  # videos in a sentence about several
 
 Signs = NDArray[np.float64]  # (n, A): 1 or -1, the side of a pair; 0 or NaN where it has none
@@ -47,18 +49,28 @@ class _Division:
         return True
 
 
-def odd_sides(frames: LabelledFrames) -> list[LabelFinding]:
+def odd_sides(frames: LabelledFrames, *, said: Pairs | None = None) -> list[LabelFinding]:
     """Videos that have left and right the other way round than others, then frames that have it otherwise than nearly all others.
 
-    The side is that on which the point without a side lies that is most steadily beside the line through the pair.
+    Of pairs that are told by names, that somebody has named, and that lie as left and right do. The side is that on which another
+    point, or the middle of another pair, lies that is most steadily beside the line through the pair.
+
+    Args:
+        frames: all labels.
+        said: pairs that were asked for; a point paired with itself has no side.
+
+    Raises:
+        LabelError: a pair names an unknown point.
     """
-    order = order_of(frames.point_names, sides_of(frames.point_names, said=frames.pairs).pairs)
-    single = [point for point, partner in enumerate(order) if point == partner]
+    given = said_pairs(said, frames.pairs)
+    sides = sides_of(frames.point_names, said=given)
+    order = order_of(frames.point_names, (*sides.pairs, *nameless_sides(frames, sides, said=given)))
+    pairs = [(point, partner) for point, partner in enumerate(order) if point < partner]
     groups = np.array(frames.group)
     divided, found = list[_Division](), list[LabelFinding]()
-    for left, right in ((point, partner) for point, partner in enumerate(order) if point < partner):
+    for left, right in pairs:
         names = (frames.point_names[left], frames.point_names[right])
-        signs = np.sign(_side(frames.points, left, right, single=single))
+        signs = np.sign(_side(frames.points, order, left))
         side = _opposite(signs, groups)
         if not side:
             found += _other_than_usual(frames, signs, names, chosen=np.arange(len(frames)), of="the frames")
@@ -133,7 +145,11 @@ def _share_below_all(share: float) -> str:
     return f"{share:.0%}" if share < 0.995 else f"{min(share, 0.999):.1%}"
 
 
-def _side(points: NDArray[np.float64], left: int, right: int, *, single: list[int]) -> NDArray[np.float64]:
-    """(n, A) px: how far the rest of the animal lies on one side of the line left → right, negative on the other."""
-    beside_pair = [beside(points[:, :, left], points[:, :, right], points[:, :, point]) for point in single]
-    return max(beside_pair, key=steadiness, default=np.full(points.shape[:2], np.nan))
+def _side(points: NDArray[np.float64], order: Sequence[int], left: int) -> NDArray[np.float64]:
+    """(n, A) px: how far the rest of the animal lies on one side of the line from a point to its partner, negative on the other."""
+    one, other = points[:, :, left], points[:, :, order[left]]
+    rest = [(point, partner) for point, partner in enumerate(order) if point <= partner and point != left]
+    found = [beside(one, other, (points[:, :, point] + points[:, :, partner]) / 2) for point, partner in rest]
+    known = [int((~np.isnan(distances)).sum()) for distances in found]
+    often = [distances for distances, count in zip(found, known, strict=True) if count >= SEEN_OFTEN * max(known)]
+    return max(often, key=steadiness, default=np.full(points.shape[:2], np.nan))

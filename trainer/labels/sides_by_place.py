@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
 
 from trainer.labels.beside_pair import beside, steadiness
+from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.mirror import Pairs, Sides, order_of
 
 FEWEST_ANIMALS = 20  # that show two points; in fewer, one is on one hand by chance too easily
+FEWEST_IN_VIDEO = 10  # in which it is told apart from other videos
 ONE_HANDED = 0.9  # of these, at least; paws that walk pass each other now and then
 ALIKE = 0.25  # root mean square distance of a shape from its mirror image, as a share of the shape's own size; asymmetry and posture
 BETTER = 0.5  # the mirror image with points exchanged is nearer than without by this factor, at least
@@ -27,13 +30,32 @@ STEPS = 180  # directions of the axis that are tried
 Points = NDArray[np.float64]
 
 
-def sides_by_place(points: Points, order: Sequence[int], *, settled: Collection[int] = ()) -> tuple[tuple[int, int], ...]:
+def nameless_sides(frames: LabelledFrames, sides: Sides, *, said: Pairs) -> Pairs:
+    """Names of points that lie as left and right do and are no known pair.
+
+    Args:
+        frames: all labels.
+        sides: what their names say.
+        said: pairs that somebody has named; a point paired with itself has no side.
+    """
+    names = frames.point_names
+    without_side = [names.index(one) for one, other in said if one == other]
+    points = frames.points.reshape(-1, *frames.points.shape[2:])
+    videos = np.repeat(np.array(frames.group), frames.points.shape[1])
+    found = sides_by_place(points, order_of(names, sides.pairs), settled=without_side, videos=videos)
+    return tuple((names[one], names[other]) for one, other in found)
+
+
+def sides_by_place(
+    points: Points, order: Sequence[int], *, settled: Collection[int] = (), videos: NDArray[np.str_] | None = None
+) -> tuple[tuple[int, int], ...]:
     """Pairs of points without a known partner that lie as left and right do; none where the places do not say so.
 
     Args:
         points: (n, K, 2) px, NaN where missing: one animal each.
         order: for every point the index of its known partner, or its own.
         settled: points that somebody has said to have no side.
+        videos: (n,), which video each animal is in, as left is on the other hand in one that was filmed from below; None for one video.
 
     Returns:
         Indices, ascending.
@@ -43,9 +65,12 @@ def sides_by_place(points: Points, order: Sequence[int], *, settled: Collection[
     distances, freedom = _usual_distances(points)
     used = _often_together(distances)
     fewest = max(FEWEST_IN_PART, len(used) - int(FREE * len(used)))
+    numbers = np.zeros(len(points), np.int64) if videos is None else np.unique(videos, return_inverse=True)[1]
     while len(used) >= 3:  # two points are their own mirror image whatever they are
-        if found := _sides_among(points, used, distances=distances, order=order, settled=settled):
-            return found
+        exchanged = _exchanged_places(distances[np.ix_(used, used)], *_partners_among(used, order, settled))
+        found = [(at, int(to)) for at, to in enumerate(exchanged) if at < to and order[used[at]] == used[at]]
+        if pairs := [pair for pair in found if _is_one_handed(points[:, used], exchanged, pair, videos=numbers)]:
+            return tuple((used[one], used[other]) for one, other in pairs)
         fewer = _without_the_freest(used, freedom, order=order)
         if not fewest <= len(fewer) < len(used):
             break
@@ -53,20 +78,21 @@ def sides_by_place(points: Points, order: Sequence[int], *, settled: Collection[
     return ()
 
 
-def _sides_among(
-    points: Points, used: Sequence[int], *, distances: Points, order: Sequence[int], settled: Collection[int]
-) -> tuple[tuple[int, int], ...]:
-    """Pairs among some of the points, as `sides_by_place` gives them."""
-    shape = _shape(distances[np.ix_(used, used)])
+def _partners_among(used: Sequence[int], order: Sequence[int], settled: Collection[int]) -> tuple[list[int], list[bool]]:
+    """For each of some points the place of its known partner or its own, and whether it stays with it."""
     place = {point: at for at, point in enumerate(used)}
-    partners = [place.get(order[point], at) for at, point in enumerate(used)]
-    held = [order[point] != point or point in settled for point in used]
+    return [place.get(order[point], at) for at, point in enumerate(used)], [order[point] != point or point in settled for point in used]
+
+
+def _exchanged_places(distances: Points, partners: Sequence[int], held: Sequence[bool]) -> NDArray[np.int64]:
+    """Where each point goes in the mirror image of the shape that has these distances (k, k); where it is, if that is no mirror image."""
+    shape = _shape(distances)
     exchanged, unlike = _mirror_image(shape, partners, held)
-    _, unlike_in_place = _mirror_image(shape, partners, [True] * len(used))
-    if unlike > min(ALIKE, BETTER * unlike_in_place) or (exchanged[exchanged] != np.arange(len(used))).any():
-        return ()
-    found = [(at, int(other)) for at, other in enumerate(exchanged) if at < other and not held[at]]
-    return tuple((used[one], used[other]) for one, other in found if _is_one_handed(points[:, used], exchanged, (one, other)))
+    _, unlike_in_place = _mirror_image(shape, partners, [True] * len(shape))
+    as_it_is = np.arange(len(shape))
+    if unlike > min(ALIKE, BETTER * unlike_in_place) or (exchanged[exchanged] != as_it_is).any():
+        return as_it_is
+    return exchanged
 
 
 def _usual_distances(points: Points) -> tuple[Points, Points]:
@@ -122,8 +148,11 @@ def _mirror_image(shape: Points, partners: Sequence[int], held: Sequence[bool]) 
     return to, float(np.sqrt(best / max(float((shape**2).sum(axis=1).mean()), 1e-12)))
 
 
-def _is_one_handed(points: Points, exchanged: NDArray[np.int64], pair: tuple[int, int]) -> bool:
-    """Whether the first of a pair is nearly always on the same hand of what lies most steadily beside the two, on the same body."""
+def _is_one_handed(points: Points, exchanged: NDArray[np.int64], pair: tuple[int, int], *, videos: NDArray[np.int64]) -> bool:
+    """Whether the first of a pair is nearly always on the same hand of what lies most steadily beside the two, on the same body.
+
+    Judged in each video that shows it often enough, and in all others together: one may be filmed from below, or have wrong names.
+    """
     one, other = points[:, pair[0]], points[:, pair[1]]
     groups = [sorted({at, int(to)}) for at, to in enumerate(exchanged) if at <= to and at not in pair]
     others = [points[:, group].mean(axis=1) for group in groups]
@@ -131,8 +160,9 @@ def _is_one_handed(points: Points, exchanged: NDArray[np.int64], pair: tuple[int
     if not seen_often:
         return False
     reference = max(seen_often, key=lambda each: steadiness(beside(one, other, each)))
-    distance = np.linalg.norm(reference - (one + other) / 2, axis=1)
-    low, usual, high = np.nanquantile(distance, [0.25, 0.5, 0.75])
-    hand = beside(one, other, reference)
-    known = hand[~np.isnan(hand)]
-    return bool(high - low <= STEADY * usual and len(known) and max(np.mean(known > 0), np.mean(known < 0)) >= ONE_HANDED)
+    low, usual, high = np.nanquantile(np.linalg.norm(reference - (one + other) / 2, axis=1), [0.25, 0.5, 0.75])
+    hand = np.sign(beside(one, other, reference))
+    known = np.abs(hand) > 0
+    often = np.isin(videos, np.flatnonzero(np.bincount(videos[known], minlength=int(videos.max()) + 1) >= FEWEST_IN_VIDEO))
+    agreeing = sum(abs(hand[known & chosen].sum()) for chosen in (*(videos == video for video in np.unique(videos[often])), ~often))
+    return bool(high - low <= STEADY * usual and known.any() and agreeing >= (2 * ONE_HANDED - 1) * known.sum())

@@ -110,7 +110,10 @@ def _counts(request: BundleRequest) -> dict[str, PartCount]:
 
 def _odd_labels(request: BundleRequest) -> OddLabels:
     """What is odd about the labels: said before the training, and kept in its report."""
-    return odd_labels(check_labels(request.frames), *lopsided_parts(_counts(request), own_split=request.parts.of_set))
+    return odd_labels(
+        check_labels(request.frames, pairs=request.settings.augment.pairs),
+        *lopsided_parts(_counts(request), own_split=request.parts.of_set),
+    )
 
 
 def _some(train: LabelledFrames, result: FitResult) -> list[Image]:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from tracker.bundle_description import Augmentation
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.mirror import Pairs, Sides, order_of, sides_of
+from trainer.labels.mirror import Pairs, Sides, said_pairs, sides_of
 from trainer.labels.network_input import sizes_sentence
-from trainer.labels.sides_by_place import sides_by_place
+from trainer.labels.sides_by_place import nameless_sides
 from trainer.labels.two_views import TwoViews, two_views
 from trainer.labels.views_by_place import Parted, ViewsByPlace, parted_in_two, views_by_place
 from trainer.training.augment import BRIGHTER, FLIP, ROTATION_DEG, STEEPER, AugmentSettings
@@ -62,18 +62,18 @@ def augmentation_in_force(asked: AugmentSettings, frames: LabelledFrames) -> InF
     Raises:
         LabelError: pairs that name an unknown point.
     """
-    said_pairs = _said(asked.pairs, frames.pairs)
-    sides = sides_of(frames.point_names, said=said_pairs)
+    given = said_pairs(asked.pairs, frames.pairs)
+    sides = sides_of(frames.point_names, said=given)
     views = _views(frames, sides) if asked.two_views is None else None
     double = views is not None if asked.two_views is None else asked.two_views
-    nameless = () if double or sides.unpaired or asked.flip == 0 else _nameless_sides(frames, sides, said_pairs)
+    nameless = () if double or sides.unpaired or asked.flip == 0 else nameless_sides(frames, sides, said=given)
     flip = asked.flip
     if flip is None:
         flip = 0.0 if double or sides.unpaired or nameless else FLIP
     rotation = asked.rotation_deg
     if rotation is None:
         rotation = TWO_VIEWS_ROTATION_DEG if double else ROTATION_DEG
-    pairs = (*sides.pairs, *(pair for pair in said_pairs if pair[0] == pair[1]))  # those without a side stay so when this is settled again
+    pairs = (*sides.pairs, *(pair for pair in given if pair[0] == pair[1]))  # those without a side stay so when this is settled again
     settings = replace(asked, pairs=pairs, two_views=double, flip=flip, rotation_deg=rotation)
     if settings.changes_nothing:
         return InForce(settings=settings, sentences=("augmentation: none, the training images are left as they are",))
@@ -111,12 +111,6 @@ def as_before(
         earlier = replace(earlier, flip=None, rotation_deg=None)  # which follow from that
     left = [one.name for one in fields(settings) if one.name not in asked and getattr(settings, one.name) == getattr(_USUAL, one.name)]
     return replace(settings, **{name: getattr(earlier, name) for name in left})
-
-
-def _said(asked: Pairs | None, labels: Pairs) -> Pairs:
-    """What was asked for, and what the label file says of the other points."""
-    settled = {name for pair in asked or () for name in pair}
-    return (*(asked or ()), *(pair for pair in labels if not settled & set(pair)))
 
 
 def _views(frames: LabelledFrames, sides: Sides) -> TwoViews | ViewsByPlace | None:
@@ -183,13 +177,6 @@ def _of_unpaired(sides: Sides, settings: AugmentSettings) -> list[str]:
         f"sides: {names} {speaks} no certain partner among the points, so no image is mirrored; name partners with "
         f"--pairs '{first}:PARTNER' ('{first}:{first}' for a point without a side), or mirror with --flip"
     ]
-
-
-def _nameless_sides(frames: LabelledFrames, sides: Sides, said: Pairs) -> Pairs:
-    names = frames.point_names
-    without_side = [names.index(one) for one, other in said if one == other]
-    found = sides_by_place(_each_animal(frames), order_of(names, sides.pairs), settled=without_side)
-    return tuple((names[one], names[other]) for one, other in found)
 
 
 def _of_nameless(pairs: Pairs, settings: AugmentSettings) -> list[str]:
