@@ -144,8 +144,12 @@ def test_points_of_which_one_is_the_mirror_image_of_the_other_lie_alike(
     found = measure(train, None, about)
     assert [(names.index(pair.first), names.index(pair.second), pair.alike) for pair in found.exchanges] == [(one, other, alike)]
     assert found.mirrored == ()
-    assert ("did not change places" in fault_section(found, train, None)) == alike
-    assert ("answers otherwise" in fault_section(found, train, None)) != alike
+    section, two = fault_section(found, train, None), f"{names[one]} and {names[other]}"
+    assert ("did not change places in them: their names do not say which is left and which is right" in section) == alike
+    assert ("answers otherwise" in section) != alike
+    assert (f"<h2>Mirrored under their own names: {two}</h2>" in section) == alike
+    assert (f"<h2>Exchanged: {two}</h2>" in section) != alike
+    assert (f"Frames with {two} exchanged" in section) != alike
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
