@@ -1,10 +1,12 @@
 """Labels into a labelling project and out of it: several annotators, other tools, other projects, and the command."""
 
+import io
 import logging
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from tracker.frame import Image
 from trainer.__main__ import main
@@ -152,7 +154,7 @@ def test_an_import_is_repeatable_but_never_overwrites(tmp_path: Path) -> None:
     import_labels(project.folder, source, ImportChoice(annotator="ann"))
     assert import_labels(project.folder, source, ImportChoice(annotator="ann")).added == 0
     before = project.read_layer("ann")
-    with pytest.raises(ProjectError, match=r"'ann' has other labels of 1 frames already, images/run/000001\.png the first"):
+    with pytest.raises(ProjectError, match=r"'ann' has other labels of 1 frame already, images/run/000001\.png the first"):
         import_labels(project.folder, labelled(tmp_path / "o2", x=9), ImportChoice(annotator="ann"))
     assert project.read_layer("ann") == before
     import_labels(project.folder, tmp_path / "o2-coco/labels.json", ImportChoice(annotator="bob"))
@@ -221,7 +223,7 @@ def test_a_merge_of_labels_that_differ_changes_nothing(tmp_path: Path) -> None:
     label(one, "bob", {1: placed({"snout": (1, 2)})})
     label(other, "ann", {2: placed({"snout": (1, 2)})})
     label(other, "bob", {1: placed({"snout": (1, 3)})})
-    with pytest.raises(ProjectError, match="'bob' has other labels of 1 frames already"):
+    with pytest.raises(ProjectError, match="'bob' has other labels of 1 frame already"):
         merge_projects(one.folder, other.folder)
     assert open_project(one.folder).annotators() == ("bob",)
     assert len(open_project(one.folder).frames) == 1
@@ -318,5 +320,16 @@ def test_pictures_that_are_all_there_are_not_said_to_be_copied(tmp_path: Path, c
         assert "copying run" in capsys.readouterr().err
         assert main(again) == 0
         said = capsys.readouterr()
-        assert "0 frames added" in said.out
-        assert "100%" not in said.err
+        assert ("0 frames added" in said.out, said.err) == (True, "")
+
+
+def test_on_a_terminal_the_bar_of_pictures_that_are_compared_goes_with_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    project, source, choice = make_project(tmp_path / "p", frames=()), labelled(tmp_path / "o"), ImportChoice(annotator="ann")
+    shown = [io.StringIO(), io.StringIO()]
+    for text in shown:
+        import_labels(project.folder, source, choice, console=Console(file=text, force_terminal=True, width=80))
+    copied, compared = (text.getvalue() for text in shown)
+    erased = "\x1b[1A\x1b[2K"  # the line above
+    assert ("copying run" in copied, copied.endswith(erased)) == (True, False)
+    assert ("comparing run" in compared, compared.endswith(erased)) == (True, True)

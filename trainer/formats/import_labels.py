@@ -26,6 +26,7 @@ from trainer.project.layer import HIDDEN, FrameLabel, Layer, Place, check_annota
 from trainer.project.layer_lock import LayerLock
 from trainer.project.store import Project, create_project, open_project
 from trainer.project.video_places import remember_videos
+from trainer.sentences import frames as in_frames
 from trainer.video_files.endings import find_video
 
 _Picture = TypeVar("_Picture")
@@ -247,8 +248,8 @@ def _refuse_differences(project: Project, mine: Layer, theirs: Mapping[str, Fram
     different = [image for image, label in theirs.items() if image in mine.frames and mine.frames[image] != label]
     if different:
         raise ProjectError(
-            f"{project.folder / LABELS_FOLDER}: '{mine.annotator}' has other labels of {len(different)} frames already, {different[0]} the "
-            f"first of them; {remedy}"
+            f"{project.folder / LABELS_FOLDER}: '{mine.annotator}' has other labels of {in_frames(len(different))} already, {different[0]} "
+            f"the first of them; {remedy}"
         )
 
 
@@ -285,6 +286,6 @@ def _add_frames(project: Project, frames: LabelledFrames, *, why: str, console: 
 
 def _with_bar(pictures: Sequence[_Picture], name: str, *, fresh: bool, console: Console | None) -> Iterable[_Picture]:
     """A bar beside what is gone through; of pictures that are all there, which are only compared, none is left standing."""
-    if console is None:
+    if console is None or not (fresh or console.is_terminal):
         return pictures
     return track(pictures, description=f"{'copying' if fresh else 'comparing'} {name}", console=console, transient=not fresh)
