@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.conftest import BundleMaker
 from tests.tracker.trained_bundle import note_training
@@ -49,6 +50,16 @@ def test_without_a_verdict_of_its_training_a_bundle_is_judged_by_its_error(
     note_training(bundle, median_px=1.2)
     known = quality(read_bundle(bundle))
     assert (known.good, known.words) == (True, "1.20 px on 20 held-out frames")
+
+
+def test_an_error_within_the_largest_distance_that_counts_as_right_speaks_against_no_bundle(
+    tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    """The median is over all points: those that are judged by less may have had the smaller errors."""
+    bundle = read_bundle(note_training(make_bundle(tmp_path / "mine"), median_px=3.0))
+    for radii, good in (((6.0, 2.3), True), ((2.9, 2.3), False)):
+        about = replace(bundle.description, point_names=("snout", "tail"), correct_within_px=radii)
+        assert quality(replace(bundle, description=about)).good is good
 
 
 def test_a_sentence_from_outside_stays_on_one_line(tmp_path: Path, make_bundle: BundleMaker) -> None:

@@ -12,7 +12,7 @@ from tests.conftest import BundleMaker
 from tests.tracker.daemon import write_config
 from tests.tracker.rig import HEIGHT, WIDTH
 from tests.tracker.small_classifier import write_classifier
-from tracker.behaviour.preselection import FramesToClassify, frames_that_go, preselections
+from tracker.behaviour.preselection import FramesToClassify, preselections
 from tracker.bundle import read_bundle
 from tracker.classifiers.classifier import Classifier
 from tracker.classifiers.open_classifier import open_classifier
@@ -45,8 +45,13 @@ def poses(*tips: tuple[float, float], pole: tuple[float, float] = (0, 0)) -> Any
 
 
 def at(frames: FramesToClassify, taken: Any, step_ms: float = 10) -> list[bool]:
-    found: list[bool] = frames_that_go(frames, taken, None, [round(number * step_ms * MS) for number in range(len(taken))]).tolist()
-    return found
+    return of_session(frames, taken, [round(number * step_ms * MS) for number in range(len(taken))])
+
+
+def of_session(frames: FramesToClassify, taken: Any, times_ns: list[int]) -> list[bool]:
+    """Of a whole session from its first frame on."""
+    frames.reset()
+    return [frames.goes(points, None, time_ns) for points, time_ns in zip(taken, times_ns, strict=True)]
 
 
 def test_frames_go_by_distance_to_a_point_and_a_tie_does_not_hold() -> None:
@@ -86,7 +91,7 @@ def test_a_trial_begins_with_the_first_frame_and_after_a_gap() -> None:
     frames = chosen(trial={"from_ms": 20, "until_ms": 40, "gap_ms": 100})
     times = [1000, 1010, 1020, 1030, 1040, 1050, 1200, 1210, 1220]
     taken = poses(*[(0, 0)] * len(times))
-    assert frames_that_go(frames, taken, None, [time * MS for time in times]).tolist() == [
+    assert of_session(frames, taken, [time * MS for time in times]) == [
         *[False, False, True, True, False, False],
         *[False, False, True],
     ]

@@ -62,6 +62,15 @@ def test_a_curve_of_other_labels_or_settings_is_put_aside_whole_when_asked_for(
     assert curve_of(second, aside) == 1
 
 
+def test_a_curve_of_other_settings_is_put_aside_whichever_of_its_runs_is_finished(
+    two_labels: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, later = tmp_path / "mine-curve", ["--sizes", "4", "6", "--learning-rate", "0.01", "--force"]
+    assert curve_of(two_labels[0], out, "--sizes", "6") == 0
+    assert curve_of(two_labels[0], out, *later) == 0, "only the second of these runs is there already, with another learning rate"
+    assert f"the curve of other settings or frames that was there is kept as {out}-earlier" in capsys.readouterr().err
+
+
 def test_what_is_no_experiment_of_the_kind_is_not_put_aside(
     two_labels: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

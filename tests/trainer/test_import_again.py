@@ -16,7 +16,7 @@ from trainer.formats.import_labels import ImportChoice, import_labels, merge_pro
 from trainer.formats.read_labels import read_labels
 from trainer.labels.split import split_block
 from trainer.project.files import BY_NAME
-from trainer.project.import_record import RECORD_FILE
+from trainer.project.import_record import RECORD_FILE, read_import_record, remember_import
 from trainer.project.store import FrameLabel, Layer, Project, create_project, open_project
 
 KEPT = ImportChoice(annotator="ann", keep_changed=True)
@@ -350,3 +350,13 @@ def test_the_record_of_imports_holds_names_and_annotators(tmp_path: Path) -> Non
         "names": dict(zip(images, ["evcjds.png", "maaaxu.png"], strict=True)),
         "given": {"ann": images},
     }
+
+
+def test_what_earlier_imports_gave_stays_known(tmp_path: Path) -> None:
+    """A frame of theirs without labels has been emptied since, whatever was imported after it."""
+    create_project(tmp_path, point_names=("snout",))
+    remember_import(tmp_path, names={"frames/1.png": "one.png"}, given={"ann": ["frames/1.png"], "bob": ["frames/1.png"]})
+    remember_import(tmp_path, names={"frames/2.png": "two.png"}, given={"ann": ["frames/2.png"]})
+    record = read_import_record(tmp_path)
+    assert record.given == {"ann": ("frames/1.png", "frames/2.png"), "bob": ("frames/1.png",)}
+    assert record.names == {"frames/1.png": "one.png", "frames/2.png": "two.png"}

@@ -10,9 +10,9 @@ import pytest
 from tests.trainer.test_refresh import LONGER, QUICK, project
 from tracker.bundle import read_bundle
 from trainer.__main__ import main
-from trainer.pipeline.kept_on_refresh import AUGMENT_FILE, KeptOnRefresh, kept_on_refresh
+from trainer.pipeline.kept_on_refresh import AUGMENT_FILE, KeptOnRefresh, kept_augment_file, kept_on_refresh
 from trainer.scoring.correct_radius import FIGURES_FILE, Judging
-from trainer.training.augment import AugmentSettings
+from trainer.training.augment import FLIP, AugmentSettings
 from trainer.training.augment_file import read_augment_file
 from trainer.training.checkpoint import CHECKPOINTS, LAST
 from trainer.training.fit_settings import FitSettings
@@ -160,3 +160,28 @@ def test_the_bundle_itself_stands_before_its_run_on_mirroring_and_turning(own: P
     assert (kept(own).settings.augment.rotation_deg, kept(own).settings.augment.light) == (15.0, 0.5)
     rewritten(path, training=training | {"augmentation": None})
     assert (kept(own).settings.augment.rotation_deg, kept(own).settings.augment.light) == (30.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("before", "asked", "said"),
+    [
+        ([["head", "head"], ["tail", "tail"]], ("head", "head"), None),
+        ([["head", "tail"]], ("tail", "head"), None),
+        ([], ("head", "tail"), "pairs [head:tail] instead of []"),
+    ],
+    ids=["one of several", "the other way round", "new"],
+)
+def test_pairs_that_were_known_before_are_no_change(own: Path, before: list[list[str]], asked: tuple[str, str], said: str | None) -> None:
+    path = own / "mine" / "bundle.json"
+    training = json.loads(path.read_text())["training"]
+    rewritten(path, training=training | {"augmentation": training["augmentation"] | {"pairs": before}})
+    found = kept(own, augment=AugmentSettings(pairs=(asked,)))
+    assert found.settings.augment.pairs == (asked,)
+    changes = [one for one in found.sentences if one.startswith("not as in mine")]
+    assert changes == ([] if said is None else [f"not as in mine, as asked for: {said}"])
+
+
+def test_a_chance_of_mirroring_that_no_option_says_stands_in_a_file(tmp_path: Path) -> None:
+    assert kept_augment_file(AugmentSettings(flip=0.25), tmp_path) == tmp_path / AUGMENT_FILE
+    for flip in (None, 0.0, FLIP):
+        assert kept_augment_file(AugmentSettings(flip=flip), tmp_path) is None, "--no-flip, --flip and neither say it"

@@ -244,7 +244,9 @@ def test_one_command_makes_a_project_of_a_colleagues_folder(tmp_path: Path, caps
     (sent / "config.yaml").write_text("skeleton:\n- [snout, tail]\n")
     table(sent / "CollectedData_me.csv", "img1.png,1,2,3,4", "img2.png,5,6,,")
     assert main(["project", "import", str(tmp_path / "p"), str(sent), "--annotator", "me"]) == 0
-    assert capsys.readouterr().out.strip() == f"{tmp_path / 'p'}: made, 2 frames added; 2 have labels of me"
+    added, gaps = capsys.readouterr().out.splitlines()
+    assert added == f"{tmp_path / 'p'}: made, 2 frames added; 2 have labels of me"
+    assert gaps.startswith("points without a place were taken as not labelled: 'tail' in 1 animal;")
     (sent / "videos").mkdir()
     write_video(sent / "videos/m1.mkv", frames=3)
     assert main(["project", "import", str(tmp_path / "p"), str(sent), "--annotator", "me"]) == 0, "again, with the video there"
@@ -287,7 +289,7 @@ def test_frames_without_pictures_can_be_left_out_and_added_later(tmp_path: Path,
     assert "--skip-missing" in capsys.readouterr().err
     assert main([*importing, "--skip-missing"]) == 0
     done, left_out = capsys.readouterr().out.splitlines()
-    assert done == f"{tmp_path / 'p'}: made, 1 frames added; 1 have labels of me"
+    assert done == f"{tmp_path / 'p'}: made, 1 frame added; 1 has labels of me"
     assert left_out == "left out, as their pictures are not there: 2 labelled frames (1 of m1, 1 of m2)"
     pictures(sent, 2)
     assert main([*importing, "--skip-missing"]) == 0

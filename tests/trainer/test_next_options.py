@@ -20,6 +20,7 @@ from trainer.labels.split import SplitChoice
 from trainer.networks.blocks import CropPlan, FrameShape, Layers
 from trainer.networks.build import NetworkPlan, build
 from trainer.networks.names import HEADS, VIEWS, refuse_misfits, usual_view
+from trainer.networks.usual_training import PRETRAINED_RATE
 from trainer.pipeline.training_verdict import trained_as
 from trainer.scoring.correct_radius import Judging, correct_within
 from trainer.scoring.next_commands import NextCommands
@@ -165,7 +166,11 @@ def combinations() -> list[str]:
 
 @pytest.mark.parametrize("chosen", combinations())
 def test_a_network_that_sees_more_is_one_that_can_be_built(chosen: str, tmp_path: Path) -> None:
-    layers = "--width 0.5 --depth 2 --dropout 0.1 --weights mine.ckpt --train head" if "compact" in chosen or "trackrat" in chosen else ""
+    layers = (
+        "--width 0.5 --depth 2 --dropout 0.1 --weights mine.ckpt --pretrained-rate 0.5 --train head"
+        if "compact" in chosen or "trackrat" in chosen
+        else ""
+    )
     loss = "--loss mse"
     was, commands = after(f"trainer fit --data mice --out mine {chosen} {layers} {loss} --no-flip", tmp_path)
     proposed = commands.other_view()
@@ -178,5 +183,5 @@ def test_a_network_that_sees_more_is_one_that_can_be_built(chosen: str, tmp_path
     assert settings.augment == was.settings.augment
     assert settings.loss == was.settings.loss
     if "resnet18" not in chosen and "alexnet" not in chosen:
-        assert (settings.weights, settings.trained) == ("scratch", "all")
+        assert (settings.weights, settings.pretrained_rate, settings.trained) == ("scratch", PRETRAINED_RATE, "all")
     assert math.isclose(settings.width, 1.0)

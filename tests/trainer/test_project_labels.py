@@ -1,10 +1,12 @@
 """Labels into a labelling project and out of it: several annotators, other tools, other projects, and the command."""
 
+import io
 import logging
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from tracker.frame import Image
 from trainer.__main__ import main
@@ -152,7 +154,7 @@ def test_an_import_is_repeatable_but_never_overwrites(tmp_path: Path) -> None:
     import_labels(project.folder, source, ImportChoice(annotator="ann"))
     assert import_labels(project.folder, source, ImportChoice(annotator="ann")).added == 0
     before = project.read_layer("ann")
-    with pytest.raises(ProjectError, match=r"'ann' has other labels of 1 frames already, images/run/000001\.png the first"):
+    with pytest.raises(ProjectError, match=r"'ann' has other labels of 1 frame already, images/run/000001\.png the first"):
         import_labels(project.folder, labelled(tmp_path / "o2", x=9), ImportChoice(annotator="ann"))
     assert project.read_layer("ann") == before
     import_labels(project.folder, tmp_path / "o2-coco/labels.json", ImportChoice(annotator="bob"))
@@ -221,7 +223,7 @@ def test_a_merge_of_labels_that_differ_changes_nothing(tmp_path: Path) -> None:
     label(one, "bob", {1: placed({"snout": (1, 2)})})
     label(other, "ann", {2: placed({"snout": (1, 2)})})
     label(other, "bob", {1: placed({"snout": (1, 3)})})
-    with pytest.raises(ProjectError, match="'bob' has other labels of 1 frames already"):
+    with pytest.raises(ProjectError, match="'bob' has other labels of 1 frame already"):
         merge_projects(one.folder, other.folder)
     assert open_project(one.folder).annotators() == ("bob",)
     assert len(open_project(one.folder).frames) == 1
@@ -233,7 +235,9 @@ def test_the_command_creates_imports_and_exports(tmp_path: Path, capsys: pytest.
     create = ["project", "create", folder, "--points", "snout", "tail", "--skeleton", "snout-tail", "--tags", "rearing"]
     assert main(create) == 0
     assert main(["project", "import", folder, str(source), "--annotator", "ann"]) == 0
-    assert capsys.readouterr().out.splitlines() == [folder, f"{folder}: 2 frames added; 2 have labels of ann"]
+    made, added, gaps = capsys.readouterr().out.splitlines()
+    assert (made, added) == (folder, f"{folder}: 2 frames added; 2 have labels of ann")
+    assert gaps.startswith("points without a place were taken as not labelled: 'tail' in 1 animal;")
     for kind, name in (("deeplabcut", "config.yaml"), ("coco", "labels.json"), ("sleap", "")):
         out = tmp_path / ("x.pkg.slp" if kind == "sleap" else kind)
         assert main(["project", "export", folder, "--to", kind, "--out", str(out), "--annotator", "ann"]) == 0
@@ -280,8 +284,11 @@ def test_what_was_changed_in_the_project_stays_where_the_import_is_told_to_keep_
     label(project, "ann", {1: placed({"snout": (9, 9)}), 2: placed({"snout": (3, 4), "tail": "hidden"}, tags=("rearing",))})
     before = project.read_layer("ann")
     assert main(again) == 0
-    assert "ann has labelled 1 frame otherwise in the project since, or emptied them; it stays as it is there" in capsys.readouterr().out
+    assert "ann has labelled 1 frame otherwise in the project since, or emptied it; it stays as it is there" in capsys.readouterr().out
     assert project.read_layer("ann") == before
+    label(project, "ann", {1: placed({"snout": (9, 9)}), 2: placed({"snout": (9, 9)})})
+    assert main(again) == 0
+    assert "2 frames otherwise in the project since, or emptied them; they stay as they are there" in capsys.readouterr().out
     with pytest.raises(ProjectError, match="give --keep-changed, and these frames stay as they are in the project"):
         import_labels(project.folder, Path(again[3]), ImportChoice(annotator="ann"))
 
@@ -301,3 +308,28 @@ def test_a_frame_that_was_emptied_in_the_project_is_not_filled_again_and_a_new_o
     label(selected, "ann", {2: second})
     assert import_labels(selected.folder, source, choice).kept == 0
     assert set(selected.read_layer("ann").frames) == {image(1), image(2)}
+
+
+def test_pictures_that_are_all_there_are_not_said_to_be_copied(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = make_project(tmp_path / "b")
+    label(other, "ann", {1: placed({"snout": (3, 4)})})
+    for command in (["import", str(labelled(tmp_path / "o")), "--annotator", "ann"], ["merge", str(other.folder)]):
+        project = make_project(tmp_path / f"to-{command[0]}", frames=())
+        again = ["project", command[0], str(project.folder), *command[1:]]
+        assert main(again) == 0
+        assert "copying run" in capsys.readouterr().err
+        assert main(again) == 0
+        said = capsys.readouterr()
+        assert ("0 frames added" in said.out, said.err) == (True, "")
+
+
+def test_on_a_terminal_the_bar_of_pictures_that_are_compared_goes_with_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    project, source, choice = make_project(tmp_path / "p", frames=()), labelled(tmp_path / "o"), ImportChoice(annotator="ann")
+    shown = [io.StringIO(), io.StringIO()]
+    for text in shown:
+        import_labels(project.folder, source, choice, console=Console(file=text, force_terminal=True, width=80))
+    copied, compared = (text.getvalue() for text in shown)
+    erased = "\x1b[1A\x1b[2K"  # the line above
+    assert ("copying run" in copied, copied.endswith(erased)) == (True, False)
+    assert ("comparing run" in compared, compared.endswith(erased)) == (True, True)

@@ -81,6 +81,11 @@ def test_a_bundle_whose_figures_name_its_own_weights_is_trained_anew_without_the
     assert own == run_of(tmp_path / "mine", frames, options=("--weights", own, "--train", "head", "--batch", "4"))
     found = trained_apart_from(read_trained_as(tmp_path / "mine")[0], frames)
     assert (found.options, found.anew) == (("--batch", "4"), True)
+    first = run_of(tmp_path / "first", frames, options=("--weights", "imagenet"))
+    refreshed = trained_apart_from(TrainedAs(options=("--batch", "4", "--weights", first, "--train", "head")), frames)
+    assert refreshed == TrainedAs(options=("--batch", "4", "--weights", "imagenet", "--train", "head"), anew=True), (
+        "other weights, and said"
+    )
     kept = TrainedAs(options=("--weights", "imagenet"))
     assert trained_apart_from(kept, frames) == kept
 

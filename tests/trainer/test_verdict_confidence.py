@@ -1,6 +1,7 @@
 """Points are found, but their confidence is not the chance of being right, or does not tell where a point is out of sight."""
 
 import argparse
+import math
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,13 @@ def test_a_confidence_that_means_little_is_not_called_good() -> None:
     assert found.steps[0].command.startswith("trainer select 'videos/monday 1.mp4' --project mouse --count 20")
     assert "a rule's threshold is to lie between 0.17 and 0.52, the means of wrong and right points." in found.steps[0].do
     assert found.needs_labels.startswith("Labels are needed most of ")
+
+
+def test_a_mean_of_points_that_are_not_there_is_not_said() -> None:
+    all_right = verdict(replace(GOOD, confidence=replace(DOUBTED, of_wrong=math.nan)), PLACE)
+    assert "on average it is 0.52 where they are right. Held-out median" in all_right.sentence
+    all_wrong = verdict(replace(GOOD, confidence=replace(DOUBTED, of_right=math.nan)), PLACE)
+    assert "on average it is 0.17 where they are wrong or out of sight. Held-out median" in all_wrong.sentence
 
 
 def test_after_a_short_training_a_longer_one_comes_before_more_labels() -> None:

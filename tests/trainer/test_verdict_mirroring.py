@@ -12,7 +12,7 @@ import pytest
 from tests.trainer.learnable import labelled
 from tests.trainer.scored import noise_frames, scored_with
 from tests.trainer.test_evaluate_command import as_csv
-from tests.trainer.test_verdict import GOOD, PARSER, PLACE, point
+from tests.trainer.test_verdict import GOOD, PARSER, PLACE, point, seen_at
 from tracker.bundle_description import Augmentation
 from trainer.__main__ import main
 from trainer.reports.verdict_section import fault_section
@@ -73,6 +73,25 @@ def test_labels_are_exchanged_where_mirroring_cannot_be_the_cause(measured: Meas
     assert verdict(measured, PLACE).steps[0].kind == kind
 
 
+@pytest.mark.parametrize(
+    ("measured", "alone"),
+    [
+        (replace(MIXED, falling=0.2), "too short"),
+        (seen_at(3.0, replace(MIXED, train_median_px=4.4, median_px=5.4, mean_px=6.0)), "resolution"),
+    ],
+    ids=["still falling", "seen coarsely"],
+)
+def test_what_the_next_training_shows_is_not_said_beside_mirroring(measured: Measurements, alone: str) -> None:
+    assert alone in [step.kind for step in verdict(replace(measured, exchanges=()), PLACE).steps]
+    assert [step.kind for step in verdict(measured, PLACE).steps] == ["mirrored"]
+
+
+def test_mirroring_is_not_the_fault_of_a_network_that_hardly_looks_at_its_images() -> None:
+    blind = replace(MIXED, train_mean_px=100.0, train_median_px=90.0, median_px=90.0, mean_px=100.0)
+    assert verdict(blind, PLACE).steps[0].kind == "learnt nothing"
+    assert "mirrored" not in [step.kind for step in verdict(blind, PLACE).steps]
+
+
 def test_every_pair_is_named_once_beside_those_that_were_asked_for() -> None:
     paws = replace(EARS, first="paw_1", second="paw_2", frames=9)
     across = replace(EARS, first="ear_1", second="paw_2", frames=4)
@@ -125,8 +144,12 @@ def test_points_of_which_one_is_the_mirror_image_of_the_other_lie_alike(
     found = measure(train, None, about)
     assert [(names.index(pair.first), names.index(pair.second), pair.alike) for pair in found.exchanges] == [(one, other, alike)]
     assert found.mirrored == ()
-    assert ("did not change places" in fault_section(found, train, None)) == alike
-    assert ("answers otherwise" in fault_section(found, train, None)) != alike
+    section, two = fault_section(found, train, None), f"{names[one]} and {names[other]}"
+    assert ("did not change places in them: their names do not say which is left and which is right" in section) == alike
+    assert ("answers otherwise" in section) != alike
+    assert (f"<h2>Mirrored under their own names: {two}</h2>" in section) == alike
+    assert (f"<h2>Exchanged: {two}</h2>" in section) != alike
+    assert (f"Frames with {two} exchanged" in section) != alike
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:

@@ -2,9 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tracker.behaviour.sources import Measure, PointSources, Sight
 from tracker.config import Config
 from tracker.config_rules import Condition, Preselection, TrialWindow, Zone
@@ -201,19 +198,3 @@ class TrialClock:
 def scores_without(class_names: Sequence[str], otherwise: str | None) -> tuple[float, ...]:
     """Probabilities where the network is not asked: 1 for the class `otherwise`, or the one called "none", and 0 for all others."""
     return tuple(float(name == (otherwise or NONE)) for name in class_names)
-
-
-def frames_that_go(
-    frames: FramesToClassify, poses: NDArray[np.float32], mm: Sequence[PlanePoints] | None, times_ns: Sequence[int]
-) -> NDArray[np.bool_]:
-    """Of a whole video from its first frame on, bool (frames,).
-
-    Args:
-        frames: the preselection; begins anew.
-        poses: float32 (frames, animals, K, 3).
-        mm: of each frame, None without a calibration.
-        times_ns: of each frame.
-    """
-    frames.reset()
-    places: Iterable[PlanePoints | None] = mm if mm is not None else [None] * len(poses)
-    return np.array([frames.goes(*each) for each in zip(poses, places, times_ns, strict=True)], np.bool_)

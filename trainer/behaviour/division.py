@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,6 @@ from trainer.behaviour.table_rows import GROUPS, PARTS, Part
 from trainer.errors import TrainingError
 
 SplitBy = Literal["animal", "session", "trial", "video", "block"]
-SPLITS: tuple[SplitBy, ...] = get_args(SplitBy)
 _LACKED: dict[Part, str] = {
     "train": "would not be learnt from", "validation": "would be in no validation video", "test": "would be in no video that is held out"
 }  # fmt: skip

@@ -202,11 +202,11 @@ def import_into(options: argparse.Namespace) -> int:
 def _imported_in_words(done: "Imported", options: argparse.Namespace) -> list[str]:
     from trainer.sentences import frames
 
-    made = "made, " if done.made else ""
-    said = [f"{options.project}: {made}{done.added} frames added; {done.labelled} have labels of {options.annotator}"]
+    made, have = "made, " if done.made else "", "has" if done.labelled == 1 else "have"
+    said = [f"{options.project}: {made}{frames(done.added)} added; {done.labelled} {have} labels of {options.annotator}"]
     if done.kept:
-        stay = "it stays as it is" if done.kept == 1 else "they stay as they are"
-        said.append(f"{options.annotator} has labelled {frames(done.kept)} otherwise in the project since, or emptied them; {stay} there")
+        them, stay = ("it", "it stays as it is") if done.kept == 1 else ("them", "they stay as they are")
+        said.append(f"{options.annotator} has labelled {frames(done.kept)} otherwise in the project since, or emptied {them}; {stay} there")
     if done.left_out:
         of = ", ".join(f"{count} of {group}" for group, count in done.left_out.items())
         said.append(f"left out, as their pictures are not there: {sum(done.left_out.values())} labelled frames ({of})")
@@ -271,9 +271,10 @@ def status(options: argparse.Namespace) -> int:
 def merge(options: argparse.Namespace) -> int:
     """Merge another project into this one."""
     from trainer.formats.import_labels import merge_projects
+    from trainer.sentences import frames
 
     added = merge_projects(options.project, options.other, console=Console(stderr=True))
-    print(f"{options.project}: {added} frames added")
+    print(f"{options.project}: {frames(added)} added")
     return 0
 
 

@@ -1,10 +1,11 @@
 """Labels of other tools, and of other projects, into a labelling project."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 import numpy as np
 from rich.console import Console
@@ -25,8 +26,10 @@ from trainer.project.layer import HIDDEN, FrameLabel, Layer, Place, check_annota
 from trainer.project.layer_lock import LayerLock
 from trainer.project.store import Project, create_project, open_project
 from trainer.project.video_places import remember_videos
+from trainer.sentences import frames as in_frames
 from trainer.video_files.endings import find_video
 
+_Picture = TypeVar("_Picture")
 IMPORT_REMEDY = (
     "give --keep-changed, and these frames stay as they are in the project; or, where somebody else has labelled them, import under "
     "that annotator's name"
@@ -201,10 +204,11 @@ def _moved(other: Project, annotator: str, images: Mapping[str, str]) -> dict[st
 
 
 def _copy_frames(project: Project, other: Project, numbers: Mapping[str, int], *, console: Console | None) -> int:
-    added = 0
+    added, there = 0, {frame.image for frame in project.frames}
     for (video, why), run in groupby(other.frames, key=lambda frame: (frame.video, frame.why)):
         frames = list(run)
-        chosen = frames if console is None else track(frames, description=f"copying {video}", console=console)
+        fresh = not {project.image_of(video, numbers[frame.image]) for frame in frames} <= there
+        chosen = _with_bar(frames, video, fresh=fresh, console=console)
         pictures = ((numbers[frame.image], read_image(other.image_ref(frame.image), other.image_size(frame.image))) for frame in chosen)
         added += project.add_frames(Path(video), pictures, why=why)
     return added
@@ -244,8 +248,8 @@ def _refuse_differences(project: Project, mine: Layer, theirs: Mapping[str, Fram
     different = [image for image, label in theirs.items() if image in mine.frames and mine.frames[image] != label]
     if different:
         raise ProjectError(
-            f"{project.folder / LABELS_FOLDER}: '{mine.annotator}' has other labels of {len(different)} frames already, {different[0]} the "
-            f"first of them; {remedy}"
+            f"{project.folder / LABELS_FOLDER}: '{mine.annotator}' has other labels of {in_frames(len(different))} already, {different[0]} "
+            f"the first of them; {remedy}"
         )
 
 
@@ -267,14 +271,21 @@ def _label(frames: LabelledFrames, index: int) -> FrameLabel:
 def _add_frames(project: Project, frames: LabelledFrames, *, why: str, console: Console | None) -> int:
     videos = {frame.group: frame.video for frame in project.frames}
     unordered = {frame.group for frame in project.frames if frame.why.endswith(BY_NAME)}
-    added = 0
+    added, images, there = 0, _images(frames), {frame.image for frame in project.frames}
     for group in dict.fromkeys(frames.group):
         indices = [index for index, name in enumerate(frames.group) if name == group]
         ref = frames.images[indices[0]]
         own = ref.path.name if ref.frame is not None and ref.dataset is None else group
-        chosen = indices if console is None else track(indices, description=f"copying {group}", console=console)
+        chosen = _with_bar(indices, group, fresh=not {images[index] for index in indices} <= there, console=console)
         pictures = ((int(frames.order[index]), frames.read(index)) for index in chosen)
         in_time = folder_of(group) not in unordered and time_is_known(frames.subset(np.array(indices)))
         order = "" if in_time else BY_NAME
         added += project.add_frames(Path(videos.get(group, own)), pictures, why=f"{why}{order}", group=group)
     return added
+
+
+def _with_bar(pictures: Sequence[_Picture], name: str, *, fresh: bool, console: Console | None) -> Iterable[_Picture]:
+    """A bar beside what is gone through; of pictures that are all there, which are only compared, none is left standing."""
+    if console is None or not (fresh or console.is_terminal):
+        return pictures
+    return track(pictures, description=f"{'copying' if fresh else 'comparing'} {name}", console=console, transient=not fresh)

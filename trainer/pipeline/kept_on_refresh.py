@@ -129,7 +129,7 @@ def _of_what_is_not(in_use: Bundle, judging: Judging, target: float | None, *, a
 
 def _differences(asked: AugmentSettings, before: AugmentSettings) -> list[str]:
     """By the names of the file; pairs that were known before are none that were not."""
-    known = set(asked.pairs or ()) <= set(before.pairs or ())
+    known = {frozenset(pair) for pair in asked.pairs or ()} <= {frozenset(pair) for pair in before.pairs or ()}
     names = [field.name for field in fields(asked) if not (field.name == "pairs" and known)]
     values = [(name, getattr(asked, name), getattr(before, name)) for name in names]
     return [f"{name} {_word(new)} instead of {_word(old)}" for name, new, old in values if new != old]
@@ -149,5 +149,4 @@ def _word(value: Any) -> str:
 def _augmentation_of(checkpoint: Path) -> AugmentSettings:
     """What a training was done with; what an older one does not say is as usual."""
     said = load_network(checkpoint)[1].get("settings", {}).get("augment", {})
-    known = {field.name for field in fields(AugmentSettings)}
-    return msgspec.convert({name: value for name, value in said.items() if name in known}, AugmentSettings)
+    return msgspec.convert(said, AugmentSettings)

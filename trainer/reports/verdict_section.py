@@ -12,6 +12,7 @@ from trainer.reports.fault_plots import bias_vectors, exchanged_frames, suspecte
 from trainer.scoring.bias import bias_in_words, is_biased
 from trainer.scoring.correct_radius import Radii
 from trainer.scoring.evaluation import Evaluation
+from trainer.scoring.label_faults import Exchange
 from trainer.scoring.label_rules import mixed_by_mirroring, suspects
 from trainer.scoring.measurements import BORDER_PX, Measurements, PointMeasure
 from trainer.scoring.next_step import NextStep, fails_at_border
@@ -92,20 +93,8 @@ def point_table(measured: Measurements, radii: Radii) -> str:
 
 def fault_section(measured: Measurements, train: Evaluation, held_out: Evaluation | None) -> str:
     """Exchanged labels and single labels that are likely wrong, with pictures; nothing where there are none."""
-    parts, mixed = [], mixed_by_mirroring(measured)
-    for one in measured.exchanges[:2]:
-        words = (
-            f"In {one.learnt:.1%} of the frames learnt from, '{one.first}' is found where '{one.second}' is labelled, and the reverse"
-            + (f"; in {one.scored:.1%} of those held out" if math.isfinite(one.scored) else "")
-            + "."
-            + (
-                " Images were mirrored and the two did not change places in them."
-                if one in mixed
-                else " The network was given these labels and answers otherwise."
-            )
-        )
-        parts.append(f"<h2>Exchanged: {text(one.first)} and {text(one.second)}</h2><p>{text(words)}</p>")
-        parts.append(figure_part(exchanged_frames(train, one), f"Frames with {one.first} and {one.second} exchanged"))
+    mixed = mixed_by_mirroring(measured)
+    parts = [_exchange_part(one, train, mirrored=one in mixed) for one in measured.exchanges[:2]]
     learnt, other = ([one for one in suspects(measured) if one.learnt == kind] for kind in (True, False))
     if learnt or other:
         said = "Labels far from where the network is sure that the point is. Some will be right, and the network wrong: look."
@@ -117,6 +106,23 @@ def fault_section(measured: Measurements, train: Evaluation, held_out: Evaluatio
     if other and held_out is not None:
         parts.append("<p>Of frames held out:</p>" + figure_part(suspected_labels(held_out, other), "Held-out labels that are likely wrong"))
     return "".join(parts)
+
+
+def _exchange_part(one: Exchange, train: Evaluation, *, mirrored: bool) -> str:
+    """Two points that are found at each other's labels: labels that are exchanged, or pictures that were mirrored under the same names."""
+    if mirrored:
+        heading, caption = "Mirrored under their own names", "found at each other's labels"
+        why = (
+            "Training images were mirrored and the two did not change places in them: their names do not say which is left and which is "
+            "right, and the labels may all be right."
+        )
+    else:
+        heading, caption, why = "Exchanged", "exchanged", "The network was given these labels and answers otherwise."
+    held_out = f"; in {one.scored:.1%} of those held out" if math.isfinite(one.scored) else ""
+    there = f"'{one.first}' is found where '{one.second}' is labelled, and the reverse"
+    found = f"In {one.learnt:.1%} of the frames learnt from, {there}{held_out}."
+    drawn = figure_part(exchanged_frames(train, one), f"Frames with {one.first} and {one.second} {caption}")
+    return f"<h2>{heading}: {text(one.first)} and {text(one.second)}</h2><p>{text(f'{found} {why}')}</p>{drawn}"
 
 
 def _biased(measured: Measurements) -> list[str]:

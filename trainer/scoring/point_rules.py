@@ -69,7 +69,7 @@ def biased(m: Measurements, commands: NextCommands) -> NextStep | None:
     )
     return NextStep(
         kind="biased",
-        why=f"Biased: beyond chance, answers lie beside their labels: {words} ({_limits(found[:MOST_NAMED], m)} px count as right).",
+        why=f"Biased: beyond chance, answers lie beside their labels: {words} ({_limits(found[:MOST_NAMED], m)}).",
         do=shown_there.do,
         command=shown_there.command,
     )
@@ -98,7 +98,7 @@ def lost_point(m: Measurements, commands: NextCommands) -> NextStep | None:
     inexact = [point for point in m.points if point.name not in named and _is_inexact(point, m)]
     if not inexact or _says_nothing(m):
         return None
-    gone = [point for point in inexact if point.median_px > _far(point, m)]
+    gone = [point for point in inexact if point.median_px > FAR_RADII * radius_of(point, m)]
     never = [point for point in gone or inexact if point.train_median_px > _limit(point, m) + SEEN_FALL * radius_of(point, m)]
     if not never and over_learnt(m):
         return None  # the remedy is the same, for all points
@@ -106,13 +106,13 @@ def lost_point(m: Measurements, commands: NextCommands) -> NextStep | None:
     kind: Kind = "lost point" if gone else "inexact point"
     names, are = ", ".join(f"'{point.name}'" for point in told), "are" if len(told) > 1 else "is"
     missed = f"{names} {are} {'not found' if gone else 'found inexactly'}"
-    error = f"a median error of {_each([point.median_px for point in told])} px, where {_limits(told, m)} px count as right"
+    error = f"a median error of {_each([point.median_px for point in told])} px, where {_limits(told, m)}"
     if not never:
         more = commands.more_frames(f"Label more frames in which {names} can be seen.", _worst(m))
         return NextStep(kind=kind, why=f"{missed} on held-out frames: {error}.", do=more.do, command=more.command)
     why = f"{missed}: {error}; on the frames learnt from it is {_each([point.train_median_px for point in told])} px."
     cause = "whether all are placed alike"
-    if all(point.train_median_px > _far(point, m) for point in told):
+    if all(point.train_median_px > FAR_RADII * radius_of(point, m) for point in told):
         cause = "a name that means two places cannot be learnt"
     look = f"Look at the labels of {names} beside the answers (w: the worst, then the next): {cause}."
     return _longer_or_look(m, commands, kind=kind, why=why, look=look)
@@ -211,18 +211,16 @@ def _is_inexact(point: PointMeasure, m: Measurements) -> bool:
     return beyond and (not not_exact(m) or _worse_than_others(point, m))
 
 
-def _far(point: PointMeasure, m: Measurements) -> float:
-    """From which error on a point is not found at all: as far off as what counts as lost."""
-    return max(FAR_RADII * radius_of(point, m), m.target_px or 0.0)
-
-
 def _limit(point: PointMeasure, m: Measurements) -> float:
     """From which error on a point is not exact: what counts as right, or what the task can do with."""
     return max(radius_of(point, m), m.target_px or 0.0)
 
 
 def _limits(points: list[PointMeasure], m: Measurements) -> str:
-    return _each([radius_of(point, m) for point in points])
+    """What decided whether points are exact: "2.4 px count as right", or what was asked for where that is more."""
+    asked = {_limit(point, m) > radius_of(point, m) for point in points}
+    why = {False: "count as right", True: "are asked for"}
+    return f"{_each([_limit(point, m) for point in points])} px {' or '.join(why[one] for one in sorted(asked))}"
 
 
 def _each(values: list[float]) -> str:

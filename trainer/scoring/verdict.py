@@ -55,10 +55,11 @@ RULE = (
     f"which {LOST:.0%} more of the points are lost; an error that fell by more than {STILL_FALLING:.0%} in the "
     f"last fifth, and by more than {SEEN_FALL:.0%} of what counts as right; {SEEN_PX:g} source "
     f"pixels or more in one of the network's; fewer than {FEWEST_HELD_OUT} frames held out; points far worse at the image's edge; "
-    f"points whose answers lie to one side beyond what counts as right; a held-out median above {OVERFIT_RATIO:g} "
-    f"times the training median and {OVERFIT_PX:g} px above it "
-    f"(or {MEMORISED_RATIO:g} times, with many points far off); single points beyond what counts as right by {SEEN_FALL:.0%} of it and by "
-    f"{SURE_ERRORS:g} standard errors, not found where they are beyond {FAR_RADII:g} times as much; {LOST:.0%} of a video's points lost, "
+    "points whose answers lie to one side beyond what counts as right, or what the task can do with where that is more; "
+    f"a held-out median above {OVERFIT_RATIO:g} times the training median and {OVERFIT_PX:g} px above it "
+    f"(or {MEMORISED_RATIO:g} times, with many points far off); single points beyond the larger of what counts as right and what the task "
+    f"can do with, by {SEEN_FALL:.0%} of the former and by {SURE_ERRORS:g} standard errors, not found where they are beyond the larger of "
+    f"{FAR_RADII:g} times what counts as right and what the task can do with; {LOST:.0%} of a video's points lost, "
     f"or most points right on fewer than {RIGHT_SHARE:.0%} of the frames; the task's own threshold; "
     f"fewer than {FEW_FRAMES} labelled frames; single "
     f"labels far from a sure answer; a point that is found with a confidence above {SURE_OF_NOTHING:g} in a scene without the animal; "
@@ -102,7 +103,7 @@ OF_NAMES = (  # what an error says that other names may be the cause of
     "scattered labels", "rare point", "unlike", "biased", "border", "over-fitted", "lost point", "inexact point", "lost",
     "not good enough", "not exact",
 )  # fmt: skip
-OF_MIRRORING = (*OF_NAMES, "too short", "resolution", "learnt nothing")  # the same, and what the next training shows
+OF_MIRRORING = (*OF_NAMES, "too short", "resolution")  # the same, and what the next training shows
 OF_LABELS = (  # first steps that ask for more labels, or for how many; beside others, more of them are not what is needed
     "few frames", "few held out", "few labels", "no movement", "rare point", "unlike", "border", "over-fitted",
     "lost point", "inexact point", "lost", "not good enough", "not exact", "confidence",
