@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.trainer.test_verdict import CASES, GOOD, PLACE, point, with_points
+from trainer.scoring.label_faults import Exchange
 from trainer.scoring.measurements import PointMeasure
 from trainer.scoring.verdict import RULE, verdict
 
@@ -62,3 +63,12 @@ def test_a_point_hardly_inexact_on_the_frames_learnt_from_needs_more_labels(trai
     found = verdict(with_points(point("c"), point("d", median_px=60.0, train_median_px=train_median_px)), PLACE)
     assert GOOD.radius_px < train_median_px
     assert found.steps[0].do.startswith(asks)
+
+
+def test_no_longer_training_is_proposed_with_labels_that_are_exchanged() -> None:
+    fell = replace(GOOD, falling=0.2, mean_px=8.0)
+    assert verdict(fell, PLACE).steps[0].kind == "too short"
+    ears = Exchange(first="leftear", second="rightear", learnt=0.2, scored=0.1, frames=19)
+    kinds = [step.kind for step in verdict(replace(fell, exchanges=(ears,)), PLACE).steps]
+    assert kinds[0] == "exchanged"
+    assert "too short" not in kinds
