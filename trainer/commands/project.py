@@ -106,6 +106,12 @@ def _add_import(actions: Commands) -> None:
         action="store_true",
         help="frames that the annotator has labelled otherwise or emptied in the project stay as they are there, and their number is said",
     )
+    parser.add_argument(
+        "--names-as-given",
+        action="store_true",
+        help="of videos of which points were renamed in the project, the labels have the new names already; otherwise they are renamed "
+        "likewise, unless frames that are labelled in both show that",
+    )
     add_empty(parser)
 
 
@@ -192,6 +198,7 @@ def import_into(options: argparse.Namespace) -> int:
         empty=options.empty,
         skip_missing=options.skip_missing,
         keep_changed=options.keep_changed,
+        names_as_given=options.names_as_given,
     )
     done = import_labels(options.project, options.labels, choice, console=Console(stderr=True))
     for sentence in _imported_in_words(done, options):
@@ -214,7 +221,7 @@ def _imported_in_words(done: "Imported", options: argparse.Namespace) -> list[st
         of = ", ".join(f"'{name}' in {'1 animal' if count == 1 else f'{count} animals'}" for name, count in done.empty.items())
         other = "where they cannot be seen there, import into a new project with --empty hidden"
         said.append(f"points without a place were taken as not labelled: {of}; {other}")
-    return said
+    return [*said, *map(str, done.named)]
 
 
 def rename(options: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from trainer.errors import ProjectError
+from trainer.project.files import locked, replace_file
 
 RENAMINGS_FILE = "renamings.json"
 
@@ -44,6 +45,19 @@ def read_renamings(folder: Path) -> dict[str, Renamings]:
             f"{problem}; expected which points of each video were renamed: restore a copy, or delete it", file=path
         ) from None
     return {group: (None,) * done if isinstance(done, int) else done for group, done in known.items()}
+
+
+def add_renamings(folder: Path, renamings: Mapping[str, Renamings]) -> None:
+    """Replace those of some videos; those of others stay.
+
+    Raises:
+        ProjectError: the file is damaged, or cannot be written; the earlier one stays.
+    """
+    with locked(folder):
+        known = read_renamings(folder)
+        fresh = known | dict(renamings)
+        if fresh != known:
+            replace_file(folder / RENAMINGS_FILE, encoded_renamings(fresh))
 
 
 def encoded_renamings(renamings: Mapping[str, Renamings]) -> bytes:
