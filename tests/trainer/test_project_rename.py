@@ -161,9 +161,12 @@ def test_a_renaming_of_other_points_than_were_renamed_then_is_refused(project: P
     assert main([*command, "--renaming", "1"]) == 1, "it is known of each renaming"
 
 
-def test_of_renamings_that_an_earlier_version_counted_the_number_is_known(project: Project) -> None:
+def test_of_renamings_that_an_earlier_version_counted_the_number_is_known(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     (project.folder / "renamings.json").write_text('{"schema": 1, "renamings": {"monday": 1}}')
-    assert rename_points(project.folder, "monday", [("snout", "leftear"), ("leftear", "snout")], renaming=1).frames == {}
+    command = ["project", "rename", str(project.folder), "--video", "monday", "--points", "snout:leftear", "leftear:snout"]
+    assert main([*command, "--renaming", "1"]) == 0
+    said = "points of 'monday' were renamed before by an earlier version, which did not write down which, (1 in all); as --renaming 1 this"
+    assert said in capsys.readouterr().out
     assert rename_points(project.folder, "monday", EARS, renaming=2).renamings == 2
     assert read_renamings(project.folder) == {"monday": (None, dict(EARS))}
 

@@ -87,6 +87,7 @@ def _add_import(actions: Commands) -> None:
         call=import_into,
         text="Copy labelled frames of another tool into a project; one that is not there is made, with the names of the labels.",
         example="trainer project import openfield dlc-project --annotator pranav",
+        interrupted="stopped by hand; what is in the project stays there, and the same command takes in the rest",
     )
     parser.add_argument("project", type=Path)
     parser.add_argument(
@@ -221,7 +222,7 @@ def _imported_in_words(done: "Imported", options: argparse.Namespace) -> list[st
         of = ", ".join(f"'{name}' in {'1 animal' if count == 1 else f'{count} animals'}" for name, count in done.empty.items())
         other = "where they cannot be seen there, import into a new project with --empty hidden"
         said.append(f"points without a place were taken as not labelled: {of}; {other}")
-    return [*said, *map(str, done.named)]
+    return [*said, *map(str, done.named), *map(str, done.second)]
 
 
 def rename(options: argparse.Namespace) -> int:
@@ -234,7 +235,8 @@ def rename(options: argparse.Namespace) -> int:
     names = [_pair(text, known, option="--points", dash=":") for text in options.points]
     done = rename_points(options.project, options.video, names, renaming=options.renaming)
     if options.renaming is not None and not done.frames and done.renamings >= options.renaming:
-        before = f"points of '{options.video}' were renamed before ({done.renamings} in all)"
+        unknown = " by an earlier version, which did not write down which," if done.unknown else ""
+        before = f"points of '{options.video}' were renamed before{unknown} ({done.renamings} in all)"
         print(f"{options.project}: {before}; as --renaming {options.renaming} this changes nothing")
         return 0
     if not done.frames:

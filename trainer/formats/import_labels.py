@@ -26,6 +26,7 @@ from trainer.project.layer import HIDDEN, FrameLabel, Layer, Place, check_annota
 from trainer.project.layer_lock import LayerLock
 from trainer.project.merged_names import merged_pairs, merged_renamings
 from trainer.project.renamings import add_renamings
+from trainer.project.same_pictures import SecondName, second_names
 from trainer.project.store import Project, create_project, open_project
 from trainer.project.video_places import remember_videos
 from trainer.video_files.endings import find_video
@@ -70,6 +71,7 @@ class Imported:
         kept: frames that stayed as they are in the project, where the annotator has changed them.
         empty: in how many labelled animals a point has an empty cell that was taken as not labelled, where nobody has said; by point.
         named: videos of which points had been renamed in the project, and labels were added.
+        second: videos that were added with the pictures of one that is there under another name.
     """
 
     added: int
@@ -79,6 +81,7 @@ class Imported:
     left_out: Mapping[str, int] = field(default_factory=dict)
     empty: Mapping[str, int] = field(default_factory=dict)
     named: tuple[NamedVideo, ...] = ()
+    second: tuple[SecondName, ...] = ()
 
 
 def import_labels(project_folder: Path, source: Path, choice: ImportChoice, *, console: Console | None = None) -> Imported:
@@ -104,35 +107,44 @@ def import_labels(project_folder: Path, source: Path, choice: ImportChoice, *, c
     project = _made_for(project_folder, frames) if made else open_project(project_folder)
     with closing(LayerLock(project_folder, choice.annotator)):
         mine, record = project.read_layer(choice.annotator), read_import_record(project_folder)
-        _refuse_other_vocabulary(project, frames, source)
-        frames = numbered_as_in(project, frames, record.names)
-        _refuse_shared_names(frames, source)
+        frames = _numbered(project, frames, record, source=source)
         images = _images(frames)
         given = {image: _label(frames, index) for index, image in enumerate(images)}
         names = named_as_there(project, given, mine=mine, source=source, as_given=choice.names_as_given)
-        labels = names.labels
         why = f"{IMPORTED} {source.name}"
-        changed = _changed(mine, labels, before=_given(project, mine, record, why=why)) if choice.keep_changed else set()
-        taken = {image: label for image, label in labels.items() if image not in changed}
+        changed = _changed(mine, names.labels, before=_given(project, mine, record, why=why)) if choice.keep_changed else set()
+        taken = {image: label for image, label in names.labels.items() if image not in changed}
         _refuse_differences(project, mine, taken, remedy=IMPORT_REMEDY)
+        before = {frame.group for frame in project.frames}
         added = _add_frames(project, frames, why=why, console=console)
         add_renamings(project_folder, names.renamings)
         project.write_layer(Layer(annotator=choice.annotator, frames=mine.frames | taken))
         remember_import(project_folder, names=file_names(frames, images), given={choice.annotator: images})
-    around = [source if source.is_dir() else source.parent, *source.absolute().parents[:3]]
-    remember_videos(project_folder, _videos(frames, images, [*choice.media, *around]))
-    labelled = len(labels.keys() & (mine.frames.keys() | taken.keys()))
-    empty = count_empty(frames) if choice.empty is None and not says_hidden(source) else {}
+    remember_videos(project_folder, _videos(frames, images, [*choice.media, *_around(source)]))
     fresh = {group_of(image) for image in taken.keys() - mine.frames.keys()}
     return Imported(
         added=added,
-        labelled=labelled,
+        labelled=len(given.keys() & (mine.frames.keys() | taken.keys())),
         made=made,
         kept=len(changed),
         left_out=left_out.by_group,
-        empty=empty,
+        empty=count_empty(frames) if choice.empty is None and not says_hidden(source) else {},
         named=tuple(video for video in names.videos if video.group in fresh),
+        second=second_names(project, {group_of(image) for image in images} - before) if before else (),
     )
+
+
+def _numbered(project: Project, frames: LabelledFrames, record: ImportRecord, *, source: Path) -> LabelledFrames:
+    """The labelled frames with their numbers in the project, which could take them."""
+    _refuse_other_vocabulary(project, frames, source)
+    numbered = numbered_as_in(project, frames, record.names)
+    _refuse_shared_names(numbered, source)
+    return numbered
+
+
+def _around(source: Path) -> list[Path]:
+    """Folders in which videos of these labels may be."""
+    return [source if source.is_dir() else source.parent, *source.absolute().parents[:3]]
 
 
 def _images(frames: LabelledFrames) -> tuple[str, ...]:

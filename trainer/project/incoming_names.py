@@ -44,7 +44,7 @@ class NamedVideo:
         if self.names is None:
             return (
                 f"points of '{self.group}' were renamed in this project by an earlier version, which did not write down which: the labels "
-                "that were imported now keep the names that they came with, those from before; look at them, and rename them by hand"
+                "that were imported now keep the names from before; look at them on the labelling page, where y exchanges left and right"
             )
         said = f"points of '{self.group}' were renamed in this project ({names_in_words(self.names)}): the labels that were imported now"
         if not self.renamed:
@@ -151,7 +151,7 @@ def _of_video(project: Project, group: str, names: Names | None, labels: _Labels
         if has_any(label, names)
     }
     given, likewise = _votes(project, {image: (labels[image], other) for image, other in renamed.items()}, names=names, there=there)
-    video = NamedVideo(group=group, names=names, renamed=given <= likewise, judged=given + likewise > 0)
+    video = NamedVideo(group=group, names=names, renamed=given <= likewise, judged=given != likewise)
     return video, renamed if video.renamed else {}
 
 

@@ -24,10 +24,12 @@ class Renamed:
     Attributes:
         frames: how many frames of each annotator.
         renamings: how often points of this video have been renamed, this time among them.
+        unknown: whether it had been done, but nobody knows which points it was.
     """
 
     frames: Mapping[str, int]
     renamings: int
+    unknown: bool = False
 
 
 def rename_points(folder: Path, video: str, pairs: Sequence[tuple[str, str]], *, renaming: int | None = None) -> Renamed:
@@ -56,7 +58,7 @@ def rename_points(folder: Path, video: str, pairs: Sequence[tuple[str, str]], *,
         known, groups = read_renamings(folder), {PurePosixPath(image).parent.name for image in images}
         done = max((known.get(group, ()) for group in groups), key=len)
         if _was_done(folder, video, done=done, renaming=renaming, names=names):
-            return Renamed(frames={}, renamings=len(done))
+            return Renamed(frames={}, renamings=len(done), unknown=renaming is not None and done[renaming - 1] is None)
         changed = [_renamed(project.read_layer(annotator), images, names, where=folder) for annotator in project.annotators()]
         frames = {layer.annotator: count for layer, count in changed if count}
         if frames:
