@@ -1,5 +1,6 @@
 """Labels that come into a project after points of their video were renamed there: nothing is half right and half exchanged."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -155,6 +156,16 @@ def test_where_an_earlier_version_has_only_counted_it_is_said_that_new_frames_ke
     assert "points of 'it's 2' were renamed in this project by an earlier version, which did not write down which: the labels that" in said
     assert taken_in(renamed, tmp_path / "tab", "--keep-changed") == 0
     assert "earlier version" not in capsys.readouterr().out, "nothing came"
+
+
+def test_a_copy_of_a_project_in_which_renamings_were_only_counted_is_imported_and_merged(renamed: Path, tmp_path: Path) -> None:
+    (renamed / "renamings.json").write_text(COUNTED)
+    copy = Path(shutil.copytree(renamed, tmp_path / "copy"))
+    assert taken_in(renamed, copy) == 0
+    assert merge(renamed, copy) == 0
+    assert ears(renamed) == dict.fromkeys(range(4), NEW)
+    (copy / "renamings.json").unlink()
+    assert merge(renamed, copy) == 1, "nobody knows"
 
 
 def test_a_renaming_that_would_give_two_points_one_name_is_asked_about(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
