@@ -3,6 +3,9 @@
 import errno
 import os
 import shlex
+import signal
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -125,7 +128,7 @@ def test_a_renaming_that_is_run_again_exchanges_nothing_back(project: Project, c
     for _ in ("taken back", "and no further"):
         assert main(back[1:]) == 0
         assert labels(project) != exchanged
-    assert read_renamings(project.folder) == {"tuesday 1": 2}
+    assert read_renamings(project.folder) == {"tuesday 1": (dict(EARS), dict(EARS))}
     assert main(command) == 0, "without a number it is the next one, whichever that is"
     assert labels(project) == exchanged
 
@@ -141,5 +144,100 @@ def test_a_renaming_that_cannot_be_is_refused(project: Project, renaming: str, c
 
 def test_a_damaged_file_of_renamings_is_one_sentence(project: Project) -> None:
     (project.folder / "renamings.json").write_text('{"schema": 1, "renamings": {"monday": "twice"}}')
-    with pytest.raises(ProjectError, match="expected how often points of each video were renamed: restore a copy, or delete it"):
+    with pytest.raises(ProjectError, match="expected which points of each video were renamed: restore a copy, or delete it"):
         rename_points(project.folder, "monday", EARS)
+
+
+def test_a_renaming_of_other_points_than_were_renamed_then_is_refused(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    rename_points(project.folder, "monday", EARS, renaming=1)
+    before = labels(project)
+    command = ["project", "rename", str(project.folder), "--video", "monday", "--points", "snout:leftear", "leftear:snout"]
+    assert main([*command, "--renaming", "1"]) == 1
+    said = capsys.readouterr().err
+    assert "renaming 1 of 'monday' was another one (leftear → rightear, rightear → leftear), so snout → leftear, " in said
+    assert "leftear → snout was not renamed; to rename that as well, give --renaming 2 if" in said
+    assert labels(project) == before
+    assert main([*command, "--renaming", "2"]) == 0
+    assert main([*command, "--renaming", "1"]) == 1, "it is known of each renaming"
+
+
+def test_of_renamings_that_an_earlier_version_counted_the_number_is_known(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    (project.folder / "renamings.json").write_text('{"schema": 1, "renamings": {"monday": 1}}')
+    command = ["project", "rename", str(project.folder), "--video", "monday", "--points", "snout:leftear", "leftear:snout"]
+    assert main([*command, "--renaming", "1"]) == 0
+    said = "points of 'monday' were renamed before by an earlier version, which did not write down which, (1 in all); as --renaming 1 this"
+    assert said in capsys.readouterr().out
+    assert rename_points(project.folder, "monday", EARS, renaming=2).renamings == 2
+    assert read_renamings(project.folder) == {"monday": (None, dict(EARS))}
+
+
+ANN, BOB, RECORD, JOURNAL = "ann.json", "bob.json", "renamings.json", ".unfinished.json"
+STOPPED = """
+import os, signal, sys
+from pathlib import Path
+from trainer.__main__ import main
+
+name, when, stop = sys.argv[1], sys.argv[2], getattr(signal, sys.argv[3])
+replace, unlink = os.replace, os.unlink
+
+def stopped(done, path, *rest, **more):
+    here = Path(rest[0] if rest else path).name == name
+    if here and when == "before":
+        os.kill(os.getpid(), stop)
+    done(path, *rest, **more)
+    if here and when == "after":
+        os.kill(os.getpid(), stop)
+
+os.replace = lambda source, target, **more: stopped(replace, source, target, **more)
+if when == "gone":
+    when = "before"
+    os.replace = replace
+    os.unlink = lambda path, **more: stopped(unlink, path, **more)
+sys.exit(main(sys.argv[4:]))
+"""
+
+
+@pytest.mark.parametrize("stop", ["SIGKILL", "SIGINT"])
+@pytest.mark.parametrize(
+    ("name", "when", "renamed"),
+    [
+        (JOURNAL, "before", False),
+        (JOURNAL, "after", False),
+        (ANN, "before", False),
+        (ANN, "after", False),
+        (BOB, "after", False),
+        (RECORD, "before", False),
+        (RECORD, "after", True),
+        (JOURNAL, "gone", True),
+    ],
+)
+def test_a_renaming_that_is_stopped_renames_all_or_nothing(project: Project, name: str, when: str, renamed: bool, stop: str) -> None:
+    """Whichever it was, the same command then leaves all renamed once."""
+    images = [frame.image for frame in project.frames]
+    project.write_layer(Layer(annotator="bob", frames={images[0]: FrameLabel(animals=[{"leftear": (3.0, 3.0)}])}))
+    before = {annotator: project.read_layer(annotator).frames for annotator in ("ann", "bob")}
+    command = ["project", "rename", str(project.folder), "--video", "monday", "--points", *(f"{one}:{other}" for one, other in EARS)]
+    ended = subprocess.run([sys.executable, "-c", STOPPED, name, when, stop, *command], capture_output=True, text=True, check=False)
+    assert ended.returncode == (-signal.SIGKILL if stop == "SIGKILL" else 130)
+    if stop == "SIGINT":
+        assert ("the points are renamed" if renamed else "nothing was renamed, and the same command begins anew") in ended.stderr
+    opened = open_project(project.folder)
+    now = {annotator: opened.read_layer(annotator).frames for annotator in ("ann", "bob")}
+    assert (now["ann"] != before["ann"], now["bob"] != before["bob"]) == (renamed, renamed)
+    assert read_renamings(project.folder) == ({"monday": (dict(EARS),)} if renamed else {})
+    assert not (project.folder / JOURNAL).exists()
+    assert main([*command, "--renaming", "1"]) == 0
+    assert read_renamings(project.folder) == {"monday": (dict(EARS),)}
+    for annotator, frames in before.items():
+        assert open_project(project.folder).read_layer(annotator).frames[images[0]].animals != frames[images[0]].animals
+
+
+def test_labels_that_another_program_changed_after_a_stop_are_not_put_back(project: Project) -> None:
+    command = ["project", "rename", str(project.folder), "--video", "monday", "--points", *(f"{one}:{other}" for one, other in EARS)]
+    subprocess.run([sys.executable, "-c", STOPPED, RECORD, "before", "SIGKILL", *command], check=False)
+    path = project.folder / "labels" / ANN
+    changed = path.read_bytes().replace(b"1.5", b"1.75")
+    path.write_bytes(changed)
+    with pytest.raises(ProjectError, match=r"ann\.json: was changed after a command that was writing it had been stopped; look at"):
+        open_project(project.folder).read_layer("ann")
+    assert path.read_bytes() == changed

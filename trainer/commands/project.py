@@ -87,6 +87,7 @@ def _add_import(actions: Commands) -> None:
         call=import_into,
         text="Copy labelled frames of another tool into a project; one that is not there is made, with the names of the labels.",
         example="trainer project import openfield dlc-project --annotator pranav",
+        interrupted="stopped by hand; what is in the project stays there, and the same command takes in the rest",
     )
     parser.add_argument("project", type=Path)
     parser.add_argument(
@@ -105,6 +106,12 @@ def _add_import(actions: Commands) -> None:
         "--keep-changed",
         action="store_true",
         help="frames that the annotator has labelled otherwise or emptied in the project stay as they are there, and their number is said",
+    )
+    parser.add_argument(
+        "--names-as-given",
+        action="store_true",
+        help="of videos of which points were renamed in the project, the labels have the new names already; otherwise they are renamed "
+        "likewise, unless frames that are labelled in both show that",
     )
     add_empty(parser)
 
@@ -192,6 +199,7 @@ def import_into(options: argparse.Namespace) -> int:
         empty=options.empty,
         skip_missing=options.skip_missing,
         keep_changed=options.keep_changed,
+        names_as_given=options.names_as_given,
     )
     done = import_labels(options.project, options.labels, choice, console=Console(stderr=True))
     for sentence in _imported_in_words(done, options):
@@ -214,7 +222,7 @@ def _imported_in_words(done: "Imported", options: argparse.Namespace) -> list[st
         of = ", ".join(f"'{name}' in {'1 animal' if count == 1 else f'{count} animals'}" for name, count in done.empty.items())
         other = "where they cannot be seen there, import into a new project with --empty hidden"
         said.append(f"points without a place were taken as not labelled: {of}; {other}")
-    return said
+    return [*said, *map(str, done.named), *map(str, done.second)]
 
 
 def rename(options: argparse.Namespace) -> int:
@@ -227,7 +235,8 @@ def rename(options: argparse.Namespace) -> int:
     names = [_pair(text, known, option="--points", dash=":") for text in options.points]
     done = rename_points(options.project, options.video, names, renaming=options.renaming)
     if options.renaming is not None and not done.frames and done.renamings >= options.renaming:
-        before = f"points of '{options.video}' were renamed before ({done.renamings} in all)"
+        unknown = " by an earlier version, which did not write down which," if done.unknown else ""
+        before = f"points of '{options.video}' were renamed before{unknown} ({done.renamings} in all)"
         print(f"{options.project}: {before}; as --renaming {options.renaming} this changes nothing")
         return 0
     if not done.frames:

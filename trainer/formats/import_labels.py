@@ -22,8 +22,12 @@ from trainer.labels.missing_images import LeftOut
 from trainer.labels.time_order import time_is_known
 from trainer.project.files import BY_NAME, IMPORTED, LABELS_FOLDER, PROJECT_FILE, folder_of, picture_in
 from trainer.project.import_record import ImportRecord, read_import_record, remember_import
+from trainer.project.incoming_names import NamedVideo, group_of, named_as_there
 from trainer.project.layer import HIDDEN, FrameLabel, Layer, Place, check_annotator
 from trainer.project.layer_lock import LayerLock
+from trainer.project.merged_names import merged_pairs, merged_renamings
+from trainer.project.renamings import add_renamings
+from trainer.project.same_pictures import SecondName, second_names
 from trainer.project.store import Project, create_project, open_project
 from trainer.project.video_places import remember_videos
 from trainer.sentences import frames as in_frames
@@ -47,6 +51,7 @@ class ImportChoice:
         skip_missing: frames whose picture or video is not there are left out; otherwise they are refused.
         keep_changed: frames of which the annotator has other labels, or none any more, stay as they are; otherwise other labels are
             refused, and emptied frames are filled again.
+        names_as_given: of videos of which points were renamed in the project, the labels have the new names already.
     """
 
     annotator: str
@@ -54,6 +59,7 @@ class ImportChoice:
     empty: Empty | None = None
     skip_missing: bool = False
     keep_changed: bool = False
+    names_as_given: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +73,8 @@ class Imported:
         left_out: how many frames of each video or folder were left out, as their pictures are not there.
         kept: frames that stayed as they are in the project, where the annotator has changed them.
         empty: in how many labelled animals a point has an empty cell that was taken as not labelled, where nobody has said; by point.
+        named: videos of which points had been renamed in the project, and labels were added.
+        second: videos that were added with the pictures of one that is there under another name.
     """
 
     added: int
@@ -75,6 +83,8 @@ class Imported:
     kept: int = 0
     left_out: Mapping[str, int] = field(default_factory=dict)
     empty: Mapping[str, int] = field(default_factory=dict)
+    named: tuple[NamedVideo, ...] = ()
+    second: tuple[SecondName, ...] = ()
 
 
 def import_labels(project_folder: Path, source: Path, choice: ImportChoice, *, console: Console | None = None) -> Imported:
@@ -100,23 +110,44 @@ def import_labels(project_folder: Path, source: Path, choice: ImportChoice, *, c
     project = _made_for(project_folder, frames) if made else open_project(project_folder)
     with closing(LayerLock(project_folder, choice.annotator)):
         mine, record = project.read_layer(choice.annotator), read_import_record(project_folder)
-        _refuse_other_vocabulary(project, frames, source)
-        frames = numbered_as_in(project, frames, record.names)
-        _refuse_shared_names(frames, source)
+        frames = _numbered(project, frames, record, source=source)
         images = _images(frames)
-        labels = {image: _label(frames, index) for index, image in enumerate(images)}
+        given = {image: _label(frames, index) for index, image in enumerate(images)}
+        names = named_as_there(project, given, mine=mine, source=source, as_given=choice.names_as_given)
         why = f"{IMPORTED} {source.name}"
-        changed = _changed(mine, labels, before=_given(project, mine, record, why=why)) if choice.keep_changed else set()
-        taken = {image: label for image, label in labels.items() if image not in changed}
+        changed = _changed(mine, names.labels, before=_given(project, mine, record, why=why)) if choice.keep_changed else set()
+        taken = {image: label for image, label in names.labels.items() if image not in changed}
         _refuse_differences(project, mine, taken, remedy=IMPORT_REMEDY)
+        before = {frame.group for frame in project.frames}
         added = _add_frames(project, frames, why=why, console=console)
+        add_renamings(project_folder, names.renamings)
         project.write_layer(Layer(annotator=choice.annotator, frames=mine.frames | taken))
         remember_import(project_folder, names=file_names(frames, images), given={choice.annotator: images})
-    around = [source if source.is_dir() else source.parent, *source.absolute().parents[:3]]
-    remember_videos(project_folder, _videos(frames, images, [*choice.media, *around]))
-    labelled = len(labels.keys() & (mine.frames.keys() | taken.keys()))
-    empty = count_empty(frames) if choice.empty is None and not says_hidden(source) else {}
-    return Imported(added=added, labelled=labelled, made=made, kept=len(changed), left_out=left_out.by_group, empty=empty)
+    remember_videos(project_folder, _videos(frames, images, [*choice.media, *_around(source)]))
+    fresh = {group_of(image) for image in taken.keys() - mine.frames.keys()}
+    return Imported(
+        added=added,
+        labelled=len(given.keys() & (mine.frames.keys() | taken.keys())),
+        made=made,
+        kept=len(changed),
+        left_out=left_out.by_group,
+        empty=count_empty(frames) if choice.empty is None and not says_hidden(source) else {},
+        named=tuple(video for video in names.videos if video.group in fresh),
+        second=second_names(project, {group_of(image) for image in images} - before) if before else (),
+    )
+
+
+def _numbered(project: Project, frames: LabelledFrames, record: ImportRecord, *, source: Path) -> LabelledFrames:
+    """The labelled frames with their numbers in the project, which could take them."""
+    _refuse_other_vocabulary(project, frames, source)
+    numbered = numbered_as_in(project, frames, record.names)
+    _refuse_shared_names(numbered, source)
+    return numbered
+
+
+def _around(source: Path) -> list[Path]:
+    """Folders in which videos of these labels may be."""
+    return [source if source.is_dir() else source.parent, *source.absolute().parents[:3]]
 
 
 def _images(frames: LabelledFrames) -> tuple[str, ...]:
@@ -168,12 +199,14 @@ def _videos(frames: LabelledFrames, images: tuple[str, ...], near: Sequence[Path
 def merge_projects(project_folder: Path, other_folder: Path, *, console: Console | None = None) -> int:
     """Copy frames and labels of another project into a project, each annotator's to the same annotator.
 
+    Its pairs of left and right come with them, and what was renamed in it.
+
     Returns:
         How many frames were added.
 
     Raises:
         ProjectError: other key points or tags, other pictures under the same video and number, an annotator who labelled
-            a frame in both and differently; labels are then as before.
+            a frame in both and differently, points that are paired or were renamed otherwise; labels are then as before.
     """
     project, other = open_project(project_folder), open_project(other_folder)
     _refuse_other_names(project, other.point_names, source=other_folder)
@@ -187,7 +220,10 @@ def merge_projects(project_folder: Path, other_folder: Path, *, console: Console
         moved = {annotator: _moved(other, annotator, images) for annotator in annotators}
         for annotator, theirs in moved.items():
             _refuse_differences(project, project.read_layer(annotator), theirs, remedy="delete one of the two")
+        pairs, renamings = merged_pairs(project, other), merged_renamings(project, other, images)
         added = _copy_frames(project, other, numbers, console=console)
+        project.add_names(pairs=pairs)
+        add_renamings(project_folder, renamings)
         for annotator, theirs in moved.items():
             project.write_layer(Layer(annotator=annotator, frames=project.read_layer(annotator).frames | theirs))
         remember_import(

@@ -6,15 +6,15 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import msgspec
-
 from trainer.errors import ProjectError
 from trainer.labels.misnamed import did_you_mean
-from trainer.project.files import picture_in
-from trainer.project.layer import FrameLabel, Layer, Place
+from trainer.project.files import LABELS_FOLDER, picture_in
+from trainer.project.layer import Layer
 from trainer.project.layer_lock import LayerLock
-from trainer.project.renamings import read_renamings, write_renamings
+from trainer.project.renamed_labels import has_any, with_names
+from trainer.project.renamings import RENAMINGS_FILE, Names, Renamings, encoded_renamings, names_in_words, read_renamings
 from trainer.project.store import Project, open_project
+from trainer.project.unfinished_writing import settle_unfinished, write_all_or_none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +24,12 @@ class Renamed:
     Attributes:
         frames: how many frames of each annotator.
         renamings: how often points of this video have been renamed, this time among them.
+        unknown: whether it had been done, but nobody knows which points it was.
     """
 
     frames: Mapping[str, int]
     renamings: int
+    unknown: bool = False
 
 
 def rename_points(folder: Path, video: str, pairs: Sequence[tuple[str, str]], *, renaming: int | None = None) -> Renamed:
@@ -41,49 +43,62 @@ def rename_points(folder: Path, video: str, pairs: Sequence[tuple[str, str]], *,
 
     Raises:
         LabelError: an unknown point or video, a name that two points would share, labels that are open elsewhere, a renaming before
-            which another is missing; every label is then as before.
+            which another is missing, or one that was done with other names;
+            every label is then as before.
+        KeyboardInterrupt: stopped by hand; the text says whether all was renamed or nothing.
     """
     project = open_project(folder)
     _refuse_bad_names(project, pairs)
-    names = dict(pairs)
+    names = {one: other for one, other in pairs if one != other}
     images = _images_of(project, video)
-    annotators = project.annotators()
     with ExitStack() as locks:
-        for annotator in annotators:
+        for annotator in project.annotators():
             locks.enter_context(closing(LayerLock(folder, annotator)))
-        renamings, groups = read_renamings(folder), {PurePosixPath(image).parent.name for image in images}
-        done = max(renamings.get(group, 0) for group in groups)
-        if _was_done(folder, video, done=done, renaming=renaming):
-            return Renamed(frames={}, renamings=done)
-        changed = [_renamed(project.read_layer(annotator), images, names, where=folder) for annotator in annotators]
-        layers = [layer for layer, count in changed if count]
-        if layers:
-            _write_all(project, layers, renamings | dict.fromkeys(groups, done + 1))
-    return Renamed(frames={layer.annotator: count for layer, count in changed if count}, renamings=done + bool(layers))
+        settle_unfinished(folder)
+        known, groups = read_renamings(folder), {PurePosixPath(image).parent.name for image in images}
+        done = max((known.get(group, ()) for group in groups), key=len)
+        if _was_done(folder, video, done=done, renaming=renaming, names=names):
+            return Renamed(frames={}, renamings=len(done), unknown=renaming is not None and done[renaming - 1] is None)
+        changed = [_renamed(project.read_layer(annotator), images, names, where=folder) for annotator in project.annotators()]
+        frames = {layer.annotator: count for layer, count in changed if count}
+        if frames:
+            fresh = {group: _one_more(known.get(group, ()), names, after=len(done)) for group in groups}
+            layers = {f"{LABELS_FOLDER}/{layer.annotator}.json": project.layer_text(layer) for layer, count in changed if count}
+            _write_all(folder, layers | {RENAMINGS_FILE: encoded_renamings(known | fresh)})
+    return Renamed(frames=frames, renamings=len(done) + bool(frames))
 
 
-def _was_done(folder: Path, video: str, *, done: int, renaming: int | None) -> bool:
-    if renaming is not None and not 1 <= renaming <= done + 1:
+def _was_done(folder: Path, video: str, *, done: Renamings, renaming: int | None, names: Names) -> bool:
+    if renaming is None or renaming == len(done) + 1:
+        return False
+    if not 1 <= renaming <= len(done):
         raise ProjectError(
-            f"{folder}: points of '{video}' were renamed {done} times, so this cannot be renaming {renaming}: look at their labels, and "
-            "leave out --renaming to rename them all the same"
+            f"{folder}: points of '{video}' were renamed {len(done)} times, so this cannot be renaming {renaming}: look at their labels, "
+            "and leave out --renaming to rename them all the same"
         )
-    return renaming is not None and renaming <= done
+    then = done[renaming - 1]
+    if then is not None and then != names:
+        raise ProjectError(
+            f"{folder}: renaming {renaming} of '{video}' was another one ({names_in_words(then) or 'of no point'}), so "
+            f"{names_in_words(names)} was not renamed; to rename that as well, give --renaming {len(done) + 1} if the labels still need it"
+        )
+    return True
 
 
-def _write_all(project: Project, layers: Sequence[Layer], renamings: Mapping[str, int]) -> None:
-    """Write the labels of several annotators, then how often they were renamed; where one cannot be written, all before is put back."""
-    before = [project.read_layer(layer.annotator) for layer in layers]
-    written = list[Layer]()
+def _one_more(known: Renamings, names: Names, *, after: int) -> Renamings:
+    """The renamings of a group with one more; of several groups of one video one may have been renamed less often."""
+    return (*known, *[{}] * (after - len(known)), names)
+
+
+def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write the labels of several annotators and what was renamed, or nothing of it."""
     try:
-        for layer, earlier in zip(layers, before, strict=True):
-            project.write_layer(layer)
-            written.append(earlier)
-        write_renamings(project.folder, renamings)
-    except ProjectError:
-        for earlier in written:
-            project.write_layer(earlier)
-        raise
+        write_all_or_none(folder, files)
+    except KeyboardInterrupt:
+        written = folder / RENAMINGS_FILE
+        if written.exists() and written.read_bytes() == files[RENAMINGS_FILE]:
+            raise KeyboardInterrupt("stopped by hand when all was done: the points are renamed") from None
+        raise KeyboardInterrupt("stopped by hand; nothing was renamed, and the same command begins anew") from None
 
 
 def _refuse_bad_names(project: Project, pairs: Sequence[tuple[str, str]]) -> None:
@@ -114,22 +129,7 @@ def _renamed(layer: Layer, images: set[str], names: Mapping[str, str], *, where:
     frames, count = dict(layer.frames), 0
     for image in images & layer.frames.keys():
         label = layer.frames[image]
-        if any(name in animal for animal in label.animals for name in names):
-            frames[image] = _with_names(label, names, where=f"{where}: labels of '{layer.annotator}': {image}")
+        if has_any(label, names):
+            frames[image] = with_names(label, names, where=f"{where}: labels of '{layer.annotator}': {image}")
             count += 1
     return Layer(annotator=layer.annotator, frames=frames), count
-
-
-def _with_names(label: FrameLabel, names: Mapping[str, str], *, where: str) -> FrameLabel:
-    animals: list[dict[str, Place]] = []
-    for animal in label.animals:
-        renamed: dict[str, Place] = {}
-        for name, place in animal.items():
-            other = names.get(name, name)
-            if other in renamed:
-                raise ProjectError(
-                    f"{where}: would have two points '{other}'; rename that one as well, as in `--points a:b b:a`, which exchanges two"
-                )
-            renamed[other] = place
-        animals.append(renamed)
-    return msgspec.structs.replace(label, animals=animals)

@@ -36,6 +36,7 @@ from trainer.project.layer import HIDDEN as HIDDEN
 from trainer.project.layer import FrameLabel as FrameLabel
 from trainer.project.layer import Layer as Layer
 from trainer.project.layer import Vocabulary, check_annotator, check_layer, decode_layer, encode_layer
+from trainer.project.unfinished_writing import settle_unfinished
 from trainer.video_files.endings import video_ending
 
 Pair = tuple[str, str]
@@ -67,6 +68,7 @@ class Project:
         Raises:
             ProjectError: damaged labels, or labels that do not fit the project, in one sentence with file and key.
         """
+        settle_unfinished(self.folder)
         path = self._layer_path(annotator)
         try:
             content = path.read_bytes()
@@ -84,10 +86,17 @@ class Project:
         Raises:
             ProjectError: labels that `read_layer` would refuse, or a disk that is full; the earlier ones stay.
         """
-        path = self._layer_path(layer.annotator)
-        self._check(path, layer)
+        replace_file(self._layer_path(layer.annotator), self.layer_text(layer))
+
+    def layer_text(self, layer: Layer) -> bytes:
+        """What the file of an annotator's labels holds.
+
+        Raises:
+            ProjectError: labels that `read_layer` would refuse.
+        """
+        self._check(self._layer_path(layer.annotator), layer)
         order = {frame.image: number for number, frame in enumerate(self.frames)}
-        replace_file(path, encode_layer(layer, order=order))
+        return encode_layer(layer, order=order)
 
     def add_frames(self, video: Path, images: Iterable[tuple[int, Image]], *, why: str, group: str | None = None) -> int:
         """Copy frames of a video into the project, losslessly; those it has already are ignored.

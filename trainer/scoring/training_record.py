@@ -179,7 +179,7 @@ def _made_of(frames: LabelledFrames, folder: Path) -> Project | None:
 def _renamings(project: Path | None) -> Mapping[str, int]:
     """How often points of each video were renamed in a labelling project."""
     try:
-        return read_renamings(project) if project is not None else {}
+        return {group: len(done) for group, done in read_renamings(project).items()} if project is not None else {}
     except ProjectError:  # damaged, which the command says that works on it
         return {}
 
