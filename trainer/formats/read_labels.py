@@ -44,8 +44,7 @@ def read_labels(path: Path, *, media: Sequence[Path] = (), left_out: LeftOut | N
     """
     if path.is_dir():
         return _read_folder(path, media, left_out)
-    if not path.is_file():
-        raise LabelError(f"{path}: no such file or folder; {_KNOWN}")
+    refuse_absent(path)
     if path.name in (LABELLING_FILE, PROJECT_FILE, SET_FILE):
         return _read_folder(path.parent, media, left_out)
     reader = _READERS.get(path.suffix.lower())
@@ -56,6 +55,16 @@ def read_labels(path: Path, *, media: Sequence[Path] = (), left_out: LeftOut | N
     if path.stat().st_size == 0:
         raise LabelError(f"{path}: is empty; {_KNOWN}")
     return reader(path, media, left_out)
+
+
+def refuse_absent(path: Path) -> None:
+    """Refuse a path where nothing is.
+
+    Raises:
+        LabelError: saying what can be there.
+    """
+    if not (path.is_dir() or path.is_file()):
+        raise LabelError(f"{path}: no such file or folder; {_KNOWN}")
 
 
 def read_settled(path: Path, empty: Empty | None = None, *, media: Sequence[Path] = (), left_out: LeftOut | None = None) -> LabelledFrames:
