@@ -268,5 +268,6 @@ def live_table(heard: Heard) -> Table:
         table.add_row(name, str(count), stage, *shown)
     onsets = sum(event.state == "on" for event in heard.events)
     median, p95 = np.nanpercentile(heard.errors_px, [50, 95]) if heard.errors_px else (np.nan, np.nan)
-    table.caption = f"error against the truth: median {median:.2f} px, p95 {p95:.2f} px · events begun: {onsets}"
+    also = "also those that are learnt or hardly pass a threshold; the result counts the scripted ones alone"
+    table.caption = f"error against the truth: median {median:.2f} px, p95 {p95:.2f} px · events begun: {onsets}, {also}"
     return table

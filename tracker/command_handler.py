@@ -261,7 +261,10 @@ class CommandHandler:
         """
 
         def make(shape: tuple[int, ...]) -> Any:
-            return make_setup(config, bundle, engine, source_shape=shape, classifiers=classifiers)
+            setup = make_setup(config, bundle, engine, source_shape=shape, classifiers=classifiers)
+            for sentence in setup.zones_outside:
+                logger.warning("%s", sentence)
+            return setup
 
         shape, calibrated_for = self._inbox.source_shape, _calibrated_for(config)
         change = Change(cause=cause, make=make, setup=make(shape) if shape is not None else None)

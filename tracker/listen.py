@@ -24,6 +24,7 @@ from tracker.messages import (
 )
 
 _SILENT_S = 5.0  # silence after which a warning is printed
+_AT_FIRST_S = 2.0  # the same before anything was heard: somebody looks and waits for the first line
 _POINTS_SHOWN = 4  # of one animal on one line
 _BOLD, _RED, _PLAIN = "\x1b[1;33m", "\x1b[1;31m", "\x1b[0m"
 _KINDS = {message: kind for kind, message in TOPICS.items()}
@@ -53,12 +54,13 @@ def listen(
     heard = 0
     try:
         while count is None or heard < count:
-            remaining_s = _SILENT_S if deadline_ns is None else (deadline_ns - clock()) / 1e9
+            patience_s = _SILENT_S if heard else _AT_FIRST_S
+            remaining_s = patience_s if deadline_ns is None else (deadline_ns - clock()) / 1e9
             if remaining_s <= 0:
                 break
-            message = client.receive(min(_SILENT_S, remaining_s))
+            message = client.receive(min(patience_s, remaining_s))
             if message is None:
-                say.silence(last=deadline_ns is not None and clock() >= deadline_ns)
+                say.silence(patience_s if heard else None, last=deadline_ns is not None and clock() >= deadline_ns)
                 continue
             heard += 1
             say.about(message)
@@ -196,10 +198,16 @@ class _Talk:
         self._gaps = self._restarts = 0
         self._silent = False
 
-    def silence(self, *, last: bool) -> None:
+    def silence(self, seconds: float | None, *, last: bool) -> None:
+        """Of so many seconds; None: nothing was ever heard."""
         if not self._silent and not last and not self._client.alive:
             self._silent = True
-            print(f"nothing heard for {_SILENT_S:g} s; still waiting at {self._addresses}", file=sys.stderr, flush=True)
+            said = (
+                f"nothing heard for {seconds:g} s; still"
+                if seconds is not None
+                else "nothing heard yet; is a tracker publishing there? Still"
+            )
+            print(f"{said} waiting at {self._addresses}", file=sys.stderr, flush=True)
 
     def about(self, message: Message) -> None:
         self._silent = False

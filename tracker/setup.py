@@ -12,6 +12,7 @@ import numpy as np
 
 from tracker.behaviour.behaviour import Behaviour
 from tracker.behaviour.preselection import preselections
+from tracker.behaviour.zone_outline import outside_picture
 from tracker.brightness import Brightness
 from tracker.bundle import Bundle, check_task
 from tracker.bundle_description import Description
@@ -64,6 +65,17 @@ class Setup:
     def bundle(self) -> Description | None:
         """What finds the key points; None where nothing does."""
         return self.inference.bundle.description if self.inference is not None else None
+
+    @property
+    def zones_outside(self) -> list[str]:
+        """Zones that have no part in the camera's picture, a sentence each; one with a corner that it cannot see may have one."""
+        whole = [
+            (zone, drawn["outline_px"])
+            for zone, drawn in zip(self.config.zones, self.zones, strict=True)
+            if len(drawn["outline_px"]) == (_CIRCLE_CORNERS if isinstance(zone, Circle) else len(zone.corners))
+        ]
+        told = (outside_picture(zone.name, [(x, y) for x, y in outline], self.image_size) for zone, outline in whole)
+        return [sentence for sentence in told if sentence is not None]
 
     @property
     def has_engine(self) -> bool:

@@ -136,6 +136,13 @@ def test_a_row_of_counts_beside_no_stage_shows_no_times(status: StatusMessage) -
     assert {(times, later) for stage, times, later in zip(stages, p50, p99, strict=True) if not stage} == {("", "")}
 
 
+def test_the_count_of_events_says_why_it_is_not_that_of_the_result(status: StatusMessage) -> None:
+    caption = str(live_table(replace(heard(pose(1)), statuses=[status])).caption)
+    assert caption.endswith(
+        "events begun: 0, also those that are learnt or hardly pass a threshold; the result counts the scripted ones alone"
+    )
+
+
 def test_the_demo_s_report_draws_key_points_in_their_own_colours() -> None:
     scene, figure = RodentScene(7, width=640, height=480), Figure()
     axes = figure.add_subplot()

@@ -26,6 +26,7 @@ from tracker.analysis.job import Job
 from tracker.analysis.overview import OVERVIEW_FILE, read_overview
 from tracker.analysis.shown_progress import ShownProgress
 from tracker.analysis.worker_messages import Finished
+from tracker.drawn_video import MARK, TAG
 from tracker.frame import Image
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.session import SourceVideo
@@ -74,6 +75,18 @@ def test_a_call_without_a_result_points_at_no_page_of_results(tmp_path: Path, bu
     status, told, words = analysed(tmp_path / "absent.mp4", "--bundle", bundle, "--out", tmp_path / "out")
 
     assert (status, told, words.count("\n")) == (1, "", 1)
+
+
+def test_a_film_on_which_points_were_drawn_is_warned_of_before_it_is_analysed(tmp_path: Path, bundle: Path) -> None:
+    plain = write_video(tmp_path / "plain.mp4", 5, image=spot)
+    drawn = write_video(tmp_path / "drawn.mp4", 5, image=spot, metadata={TAG: MARK})
+
+    status, told, words = analysed(plain, drawn, "--bundle", bundle, "--out", tmp_path / "out", "--json")
+
+    assert status == 0
+    assert {Path(each["video"]).stem: each["drawn"] for each in map(json.loads, told.splitlines())} == {"plain": False, "drawn": True}
+    assert words.startswith(f"{drawn}: says of itself that key points or labels were drawn on another video, so")
+    assert words.count("says of itself") == 1
 
 
 def test_one_bad_video_does_not_stop_the_others_and_bad_ones_are_shown_first(tmp_path: Path, bundle: Path) -> None:

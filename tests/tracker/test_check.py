@@ -122,6 +122,44 @@ def test_a_calibration_must_be_of_the_cameras_image_size(
         assert "was made for images of 1280x1024, the camera delivers 640x480" in findings["calibration"]["found"]
 
 
+ZONE = {"shape": "circle", "name": "port", "unit": "px", "radius": 50}
+
+
+@pytest.mark.parametrize(
+    ("zone", "place"),
+    [
+        (ZONE | {"centre": [1000, 150]}, "x 950 to 1050, y 100 to 200 px"),
+        (
+            {"shape": "polygon", "name": "port", "unit": "px", "corners": [[630, 500], [700, 500], [700, 470]]},
+            "x 630 to 700, y 470 to 500 px",
+        ),
+        (ZONE | {"centre": [680, 150]}, None),
+        (ZONE | {"centre": [300, 200], "radius": 2000}, None),
+        ({"shape": "polygon", "name": "port", "unit": "px", "corners": [[-50, 100], [900, 200]]}, None),
+    ],
+    ids=["outside", "beside a corner", "partly outside", "around the picture", "line across"],
+)
+def test_a_zone_wholly_outside_the_picture_is_warned_of(
+    tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any], zone: dict[str, Any], place: str | None
+) -> None:
+    well, findings = checked(write_config(tmp_path, make_bundle(tmp_path / "spot"), camera, zones=[zone]))
+    assert well
+    assert findings["rules"]["warning"] is (place is not None)
+    if place is not None:
+        assert f"zone 'port' lies wholly outside the picture of 640x480: {place}; no key point" in findings["rules"]["found"]
+
+
+def test_pictures_that_are_not_judged_say_which_part_is_wrong(tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any]) -> None:
+    source = {"kind": "speed", "point": "spto"}
+    rule = {"when": "above", "on": 1, "off": 0, "minimum_ms": 0}
+    config = write_config(tmp_path, make_bundle(tmp_path / "spot"), camera, behaviour=[{"event": "fast", "source": source, "rule": rule}])
+    well, findings = checked(config)
+    assert not well
+    assert findings["engine"]["ok"]
+    assert "spto" in findings["rules"]["found"]
+    assert findings["contrast"]["found"] == "not judged: the line of the rules says what is wrong"
+
+
 def test_a_calibration_without_a_lens_is_named_so(tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any]) -> None:
     path = tmp_path / "calibration.yaml"
     plane = "plane: {homography: [[0.5, 0, 0], [0, 0.5, 0], [0, 0, 1]]}"

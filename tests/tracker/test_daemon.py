@@ -75,6 +75,14 @@ def test_sigterm_ends_the_daemon_cleanly(tmp_path: Path, bundle: Path) -> None:
         assert last.counters["published"] > 0
 
 
+def test_a_zone_outside_the_cameras_picture_is_a_warning_in_the_log(tmp_path: Path, bundle: Path) -> None:
+    zone = {"shape": "circle", "name": "port", "unit": "px", "centre": [1000, 150], "radius": 50}
+    with stream(tmp_path) as client, Daemon(write_config(tmp_path, bundle, endless(tmp_path), zones=[zone])) as daemon:
+        wait_for(client, is_pose)
+        daemon.stop()
+    assert "zone 'port' lies wholly outside the picture of 640x480" in daemon.words
+
+
 def test_a_late_subscriber_learns_what_is_running(tmp_path: Path, bundle: Path) -> None:
     with Daemon(write_config(tmp_path, bundle, endless(tmp_path))):
         with stream(tmp_path) as first:

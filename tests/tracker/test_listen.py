@@ -270,14 +270,23 @@ def test_silence_is_an_error_when_a_time_was_given(capsys: pytest.CaptureFixture
     assert complaint == "nothing heard in 0.2 s at tcp://127.0.0.1:9; is a tracker publishing there?\n"
 
 
-def test_silence_is_said_once_while_waiting_goes_on(
+def test_that_nothing_was_heard_yet_is_said_once_while_waiting_goes_on(
+    stream: Stream, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "_AT_FIRST_S", 0.05)
+    assert heard(stream.address, json_lines=True, seconds=0.4, out=io.StringIO()) == 1
+    waiting, end = capsys.readouterr().err.splitlines()
+    assert waiting == f"nothing heard yet; is a tracker publishing there? Still waiting at {stream.address}"
+    assert end.startswith("nothing heard in 0.4 s")
+
+
+def test_silence_after_something_was_heard_is_said_with_its_length(
     stream: Stream, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listening, "_SILENT_S", 0.05)
-    assert heard(stream.address, json_lines=True, seconds=0.4, out=io.StringIO()) == 1
-    waiting, end = capsys.readouterr().err.splitlines()
-    assert waiting == f"nothing heard for 0.05 s; still waiting at {stream.address}"
-    assert end.startswith("nothing heard in 0.4 s")
+    with sending(stream, replace(ALIVE, interval_ms=1.0), POSE):  # no heartbeat follows
+        assert heard(stream.address, json_lines=True, seconds=1.0, out=io.StringIO()) == 0
+    assert capsys.readouterr().err == f"nothing heard for 0.05 s; still waiting at {stream.address}\n"
 
 
 def test_listening_for_a_time_ends_well_when_something_was_heard(stream: Stream) -> None:

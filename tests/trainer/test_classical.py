@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from trainer.errors import TrainingError
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.scoring.classical import ClassicalTracker, score_classical
+from trainer.scoring.classical import ClassicalTracker, needed_names, score_classical
 
 SIZE = (240, 320)
 FLOOR = {"dark on light": 200, "light on dark": 40}
@@ -71,6 +71,14 @@ def test_labels_learnt_from_say_that_the_thin_end_is_the_nose(tmp_path: Path) ->
     assert told.errors.per_point[1].median_px < 15  # its rump tapers; exchanged ends are 72 px off
     assert "taken for the nose, by which errors are smaller on 12 frames learnt from" in told.sentence
     assert (usual.reversed, usual.oriented_by) == (False, 12)
+
+
+def test_names_that_it_does_not_know_are_answered_with_those_that_it_does() -> None:
+    said = needed_names(("Nase", "Schwanzansatz"))
+    assert said is not None
+    assert "knows none of Nase, Schwanzansatz; expected one of these in the labels" in said
+    assert "nose: head, nose, nosetip, snout, tip; tail base: rump, tail, tailbase, tailroot; middle: body," in said
+    assert needed_names(("Nase", "Tail Base")) is None
 
 
 def test_points_that_are_no_end_are_not_scored(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`trainer evaluate` and `trainer compare` as a user runs them, on a bundle that `trainer fit` made."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,24 @@ def test_several_sets_give_one_row_each_and_a_report(bundle: Path, data: Path, t
     for part in ("Other data sets", "Classical tracker", "People: distance between annotators", "Confidence", "Worst frames"):
         assert part in text
     assert json.loads((out / "metrics.json").read_text())["sets"][1]["mean_px"] == pytest.approx(found["sets"][1]["mean_px"])
+
+
+def test_points_that_the_tracker_without_learning_does_not_know_are_said(
+    bundle: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    german = tmp_path / "bars"
+    shutil.copytree(bundle, german)
+    about = json.loads((german / "bundle.json").read_text())
+    (german / "bundle.json").write_text(json.dumps({**about, "point_names": ["Nase", "Schwanz"]}))
+    labels = data.with_name("CollectedData_b.csv")
+    labels.write_text(data.read_text().replace("head,head,tail,tail", "Nase,Nase,Schwanz,Schwanz"))
+    arguments = ["evaluate", str(german), "--data", str(labels), "--classical", "--threads", "1"]
+
+    assert main([*arguments, "--report", str(tmp_path / "report")]) == 0
+    expected = "knows none of Nase, Schwanz; expected one of these in the labels"
+    assert expected in capsys.readouterr().out
+    assert expected in (tmp_path / "report" / "report.html").read_text()
+    assert expected in run(capsys, *arguments[:-2])["sets"][0]["classical_not_scored"]
 
 
 def test_the_table_for_people_names_what_each_figure_is_of(bundle: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,10 @@
 """Every option of `trainer fit` does something with every task, or is refused with it."""
 
 import argparse
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from trainer.commands.image_options import image_request
 from trainer.errors import TrainingError
 from trainer.scoring.correct_radius import correct_within
 
+ROOT = Path(__file__).resolve().parents[2]
 SAID = {
     "pairs": "a:b",
     "averaging": "0.9",
@@ -124,3 +128,14 @@ def test_an_option_of_key_points_is_refused_with_every_other_task(task: str, giv
     options = fit_parser().parse_args(["--data", "a", "--task", task, *given.split()])
     with pytest.raises(TrainingError, match=f"^{given.split()[0]} is for key points; leave it out with --task {task}$"):
         (of_poses if task == "behaviour" else of_forecast)(options)
+
+
+@pytest.mark.parametrize("given", ["--data", "--refresh", "--swap"])
+def test_a_mistake_in_a_path_is_told_before_torch_is_imported(given: str, tmp_path: Path) -> None:
+    """It takes 10 to 30 s on a busy machine."""
+    (tmp_path / "labels.csv").write_text("scorer\n")
+    arguments = ["fit", *(["--data", str(tmp_path / "labels.csv")] if given != "--data" else []), given, str(tmp_path / "absent")]
+    code = f"import sys; from trainer.__main__ import main; print(main({arguments!r}), 'torch' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert told.stdout == "1 False\n"
+    assert f"{tmp_path / 'absent'}: " in told.stderr

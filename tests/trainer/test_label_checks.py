@@ -122,6 +122,22 @@ def test_a_misplaced_point_is_found_by_its_distances() -> None:
     assert any(finding.sentence.startswith("m1/img007.png: 'snout' and 'tailbase' are 300 px apart") for finding in found)
 
 
+def test_points_at_exactly_0_0_are_one_finding_and_nothing_else_is_said_of_them() -> None:
+    frames = animals()
+    filled = with_points(frames, {(number, 0, 3): 0.0 for number in range(24)} | {(30, 0, 0): 0.0})
+    found = one(check_labels(filled))
+    assert (found.kind, found.frame) == ("origin", None)
+    assert found.sentence.startswith(
+        "'snout' lies exactly at 0, 0 in 1 frame, 'tailbase' lies exactly at 0, 0 in 24 frames (m1/img000.png, m1/img001.png, "
+        "m1/img002.png, …): probably empty cells"
+    )
+
+
+def test_points_at_one_border_alone_may_be_meant() -> None:
+    frames = animals()
+    assert "origin" not in {finding.kind for finding in check_labels(with_points(frames, {(7, 0, 0, 0): 0.0}))}
+
+
 def test_swapped_left_and_right_are_found() -> None:
     frames = animals()
     swapped = with_points(frames, {(5, 0, 1): frames.points[5, 0, 2], (5, 0, 2): frames.points[5, 0, 1]})

@@ -13,6 +13,7 @@ from tests.trainer.chromium import CTRL, SHIFT, Chromium, Tab, wait_for
 from tests.trainer.label_page import IMAGES, at, open_page, painted, place, points_of, saved, shown
 from tests.trainer.label_server import label_server, labels_on_disk, make_project
 from tracker.point_colours import colour_of
+from trainer.project.progress import progress_of
 from trainer.project.store import FrameLabel, Layer, create_project, open_project
 
 MANY = tuple(f"point {number}" for number in range(1, 23))
@@ -80,13 +81,17 @@ def test_u_ends_by_saying_which_points_it_does_not_ask_for(tmp_path: Path, brows
         tab.wait_text("#notice", "No other frame is left to label (tailbase: in no frame, so not asked for).")
 
 
-def test_frames_that_lack_only_what_is_in_no_frame_are_counted_as_done(tmp_path: Path, browser: Chromium) -> None:
+def test_frames_that_lack_what_is_in_no_frame_are_begun_on_the_page_as_in_the_project(tmp_path: Path, browser: Chromium) -> None:
     project = make_project(tmp_path / "mice", frames=6).folder
     but_tail = FrameLabel(animals=[{"snout": (1.0, 2.0), "left ear": (3.0, 4.0)}])
     give_labels(project, dict.fromkeys(range(5), but_tail))
+    (videos,) = progress_of(open_project(project)).by_annotator.values()
+    assert sum((counts["begun"] for counts in videos.values()), 0) == 5
     with open_page(project, browser) as (_, tab):
-        tab.wait_text("#counts", "5 labelled · 0 excluded · 1 left")
-        assert "5/6" in tab.text("#frames")
+        tab.wait_text("#counts", "0 labelled · 0 excluded · 6 left (5 begun, 5 of them but for tailbase, in no frame)")
+        assert "0/6" in tab.text("#frames")
+        assert tab.value("[...document.querySelectorAll('.frame')].map(one => one.dataset.state)") == ["begun"] * 5 + ["untouched"]
+        assert tab.value("document.getElementById('bar-labelled').style.width") == "0%"
         tab.key("3")
         place(tab, 40, 40)  # now the tail is in a frame
         tab.wait_text("#counts", "1 labelled · 0 excluded · 5 left (4 begun)")

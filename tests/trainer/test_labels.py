@@ -214,7 +214,11 @@ GOOD = ROW.format(1, "1,2,3,4")
         (HEADER + GOOD + ROW.format(2, "-1,2,3,4"), r"\.csv:5: point 'snout' is at \(-1, 2\), outside"),
         (HEADER + ROW.format(1, ",,,"), r"holds no labelled point; label some frames"),
         (HEADER, r"holds no labelled point; label some frames"),
-        ("a,b\n1,2\n", r"\.csv:1: the first rows begin with 'a', '1'; expected DeepLabCut's header"),
+        ("a,b\n1,2\n", r"\.csv:1: begins with 'a,b'; expected three rows above the table as DeepLabCut writes them, `scorer;me;me`"),
+        (
+            "\nBild;Nase x;Nase y;Schwanzansatz x;Schwanzansatz y\nb1.png;12,5;3,25;1,5;2,5\n",
+            r"\.csv:2: begins with 'Bild;Nase x;Nase y;Schwanzansatz x;Schwa…';",
+        ),
         (HEADER.replace("x,y,x,y", "x,y,likelihood,x"), r"\.csv:3: the columns are x, y, likelihood, x"),
         (HEADER.replace("tail", "snout") + GOOD, r"\.csv:2: a point name stands twice"),
         (
@@ -239,6 +243,7 @@ GOOD = ROW.format(1, "1,2,3,4")
         "zero-labelled-points",
         "header-only",
         "wrong-header",
+        "plain-spreadsheet",
         "predictions",
         "name-twice",
         "point-misspelt",
@@ -367,6 +372,13 @@ def test_a_path_that_holds_no_labels_is_refused(tmp_path: Path, name: str, messa
     (tmp_path / "notes.txt").write_text("hello")
     (tmp_path / "folder").mkdir()
     with pytest.raises(LabelError, match=f"{name}: {message}.*expected a DeepLabCut project"):
+        read_labels(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["labels.xlsx", "labels.ODS"])
+def test_a_spreadsheet_programs_own_file_is_to_be_saved_as_text(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"PK")
+    with pytest.raises(LabelError, match=rf"{name}: is a spreadsheet program's own file; save it as CSV \(UTF-8\)"):
         read_labels(tmp_path / name)
 
 

@@ -10,7 +10,7 @@ from tracker.bundle import Bundle, read_bundle
 from tracker.config import Config, EngineConfig, IdentityConfig
 from tracker.config_cameras import OpenCVCamera
 from tracker.errors import RecordingError
-from tracker.recording.original_video import identify
+from tracker.recording.original_video import identify, is_drawn_video
 from tracker.recording.recorded_source import identify_recorded, is_recorded
 from tracker.recording.session import AnalysedWith, SourceVideo, read_closed, read_description
 
@@ -26,11 +26,13 @@ class Job:
         video: as it was given.
         source: which file that is.
         folder: of the finished session.
+        drawn: the file says that something was drawn on another video.
     """
 
     video: Path
     source: SourceVideo
     folder: Path
+    drawn: bool = False
 
     @property
     def work(self) -> Path:
@@ -57,14 +59,14 @@ def job_for(video: Path, out: Path, *, taken: dict[Path, str]) -> Job:
     recorded = is_recorded(video)
     if video.exists() and not video.is_file() and not recorded:
         raise RecordingError(f"{video}: is not a file; give the path of a video, or the folder of a recorded session")
-    source = identify_recorded(video) if recorded else identify(video)
+    source, drawn = (identify_recorded(video), False) if recorded else (identify(video), is_drawn_video(video))
     if source.path in taken.values():
         raise RecordingError(f"{video}: was given twice; give every video once")
     name = video.resolve().name if video.is_dir() else video.stem
     plain = out / name.lstrip(".")
     marked = out / f"{plain.name}-{source.fingerprint[:8]}"
     for folder in (plain, marked):
-        job = Job(video=video, source=source, folder=folder)
+        job = Job(video=video, source=source, folder=folder, drawn=drawn)
         if folder not in taken and _is_of(job):
             taken[folder] = source.path
             return job

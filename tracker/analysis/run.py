@@ -24,6 +24,11 @@ from tracker.whole_files import remedy
 
 _STOPPED = "stopped by hand; give the same command again to go on where it was"
 
+_DRAWN = (
+    "says of itself that key points or labels were drawn on another video, so what is found in it tells nothing of an animal; give the "
+    "video that it was drawn from, and leave this one out"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideosAsked:
@@ -113,6 +118,8 @@ def analyse_videos(asked: VideosAsked, console: Console, *, done: Callable[[Resu
     for video in asked.videos:
         try:
             job = job_for(video, asked.out, taken=taken)
+            if job.drawn:
+                console.print(f"{video}: {_DRAWN}", markup=False, highlight=False, soft_wrap=True)
             overview = finished(job, request)
         except RigtrackError as problem:
             failures.append(str(problem))

@@ -107,7 +107,8 @@ class _Check:
             rules, setup = parts.rules(config, loaded, opened, classifiers, frame, unfit=unfit)
             found.append(rules)
             if watched is not None and self._asked.seconds > 0:
-                found += self._pictures(watched, setup)
+                wrong = None if opened is None else unfit or ("classifiers" if classifiers is None else "rules")
+                found += self._pictures(watched, setup, wrong=wrong)
             found += [parts.publisher(config), parts.control(config)]
             if config.recording is not None:
                 found += self._recording(config.recording, watched, setup)
@@ -116,9 +117,11 @@ class _Check:
                 opened.close()
         return [*found, parts.window()]
 
-    @property
-    def _no_poses(self) -> str:
-        return "not judged without key points" if self._config.engine.bundle is None else "not judged without an engine"
+    def _no_poses(self, wrong: str | None) -> str:
+        """Why no key points were found; `wrong`: the part that keeps an open engine from its work."""
+        if self._config.engine.bundle is None:
+            return "not judged without key points"
+        return "not judged without an engine" if wrong is None else f"not judged: the line of the {wrong} says what is wrong"
 
     def _watch(self) -> tuple[str, Watched]:
         camera = camera_factory(self._config.camera)()
@@ -129,14 +132,14 @@ class _Check:
         finally:
             camera.close()
 
-    def _pictures(self, watched: Watched, setup: Setup | None) -> list[CheckResult]:
+    def _pictures(self, watched: Watched, setup: Setup | None, *, wrong: str | None) -> list[CheckResult]:
         images = [frame.image for frame in watched.spread]
         key_points = setup.bundle if setup is not None else None
         poses: list[KeyPoints] = [setup.points(image) for image in images] if setup is not None and key_points is not None else []
         background = picture_quality.background_of(images)
         found = [
             picture_quality.exposure(images),
-            picture_quality.contrast(images, poses, background) if poses else unjudged("contrast", self._no_poses),
+            picture_quality.contrast(images, poses, background) if poses else unjudged("contrast", self._no_poses(wrong)),
             picture_quality.focus(background),
             *([picture_quality.resemblance(key_points, list(map(appearance, images, poses)))] if key_points is not None else []),
             *(_of_classifiers(setup, images, poses) if setup is not None else []),

@@ -179,7 +179,9 @@ def rules(
         return CheckResult(check="rules", ok=None, found="not tried without camera, bundle, engine and classifiers"), None
     if unfit is not None:
         return CheckResult(check="rules", ok=None, found=f"not tried: the line of the {unfit} says what is wrong with it"), None
-    return attempted("rules", lambda: _rules(config, bundle, engine, classifiers, frame))
+    finding, setup = attempted("rules", lambda: _rules(config, bundle, engine, classifiers, frame))
+    outside = setup.zones_outside if setup is not None else []
+    return replace(finding, found="; ".join([finding.found, *outside]), warning=bool(outside)), setup
 
 
 def _rules(

@@ -76,7 +76,7 @@ def analyse(options: argparse.Namespace) -> int:
                 "mean_confidence": overview.mean,
                 "uncertain": overview.uncertain,
             }
-            named = {"video": str(result.job.video), "session": str(folder), "skipped": result.skipped}
+            named = {"video": str(result.job.video), "session": str(folder), "skipped": result.skipped, "drawn": result.job.drawn}
             print(json.dumps({**named, **values, "fault": overview.fault, "exported": [str(path) for path in exported]}), flush=True)
             return
         if result.skipped:

@@ -20,6 +20,7 @@ import numpy as np
 from tracker.cameras.file_times import FileTimes
 from tracker.cameras.video_file import VideoFile
 from tracker.config_cameras import OpenCVCamera
+from tracker.drawn_video import is_drawn
 from tracker.errors import CameraError, RecordingError
 from tracker.frame import Image
 from tracker.recording.frame_converter import Converter, Decoded
@@ -52,6 +53,15 @@ def identify(path: Path) -> SourceVideo:
     except OSError as problem:
         raise RecordingError(f"{path}: cannot be read: {problem.strerror}; give the path of a video") from problem
     return SourceVideo(path=str(path.resolve()), bytes=size, fingerprint=digest.hexdigest())
+
+
+def is_drawn_video(path: Path) -> bool:
+    """Whether a file says that something was drawn on another video; one that is no video, or cannot be read, says nothing."""
+    try:
+        with av.open(str(path), metadata_errors="ignore") as container:
+            return is_drawn(container.metadata)
+    except (av.FFmpegError, OSError):
+        return False
 
 
 class OriginalVideo:

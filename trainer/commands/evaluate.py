@@ -181,6 +181,8 @@ def _print_set(one: "ScoredSet", thresholds: tuple[float, ...]) -> None:
         for place, name in enumerate(one.classical.names):
             print(_row(f"  without learning: {name}", one.classical.errors.of_point(place), thresholds))
         print(f"  {one.classical.sentence}")
+    if one.not_classical is not None:
+        print(f"  {one.not_classical}")
     groups = by_group(evaluation)
     for group in groups if len(groups) > 1 else ():
         print(_row(f"  {group.group} ({group.frames} frames)", group.errors, thresholds))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tracker.bundle import USUAL_PLACE
+from tracker.bundle import USUAL_PLACE, read_bundle
 from tracker.config import load_config
 from trainer.commands.absent_gpu import refuse_absent_gpu
 from trainer.commands.behaviour_options import (
@@ -79,12 +79,12 @@ def fit(options: argparse.Namespace) -> int:
     if options.task == "behaviour":
         return fit_behaviour(options)
     refuse_behaviour_options(options)
+    control = _read_places(options)
     from trainer.pipeline.make_bundle import make_bundle  # only training needs torch; the other commands start without it
     from trainer.pipeline.put_in_place import put_in_place
     from trainer.pipeline.refresh import refresh_bundle
     from trainer.scoring.correct_radius import Judging, correct_within
 
-    control = load_config(options.swap).control.bind if options.swap else None  # a mistake in it is found before hours of training
     judging = Judging(correct_within=correct_within(options.correct_within), target_px=options.target_px)
     settings, split, talk = fit_settings(options), split_choice(options), Console(stderr=True)
     if options.refresh:
@@ -119,3 +119,18 @@ def fit(options: argparse.Namespace) -> int:
         running = put_in_place(control, made.bundle, say=lambda sentence: talk.print(sentence, soft_wrap=True))
         talk.print(f"{control}: runs {running} now", soft_wrap=True)
     return 0
+
+
+def _read_places(options: argparse.Namespace) -> str | None:
+    """Have a mistake in a path told before torch is imported, which takes long; the control address of the tracker to swap at.
+
+    Raises:
+        LabelError, BundleError, ConfigError: it is not there, or cannot be read.
+    """
+    from trainer.formats.read_labels import refuse_absent
+
+    for path in options.data:
+        refuse_absent(path)
+    if options.refresh:
+        read_bundle(options.refresh)
+    return load_config(options.swap).control.bind if options.swap else None

@@ -16,6 +16,11 @@ from trainer.labels.misnamed import did_you_mean, how_names_differ
 logger = logging.getLogger(__name__)
 
 _EXPECTED = "expected DeepLabCut's header rows 'scorer', 'bodyparts', 'coords' (x and y by turns)"
+_TO_TYPE = (
+    "expected three rows above the table as DeepLabCut writes them, `scorer;me;me`, `bodyparts;nose;nose` and `coords;x;y` with two "
+    "columns for each point (or with commas or tabs, as in the table), then a row for each picture with its file in the first cell"
+)
+_QUOTED = 40  # signs of a line that a sentence has room for
 _MISSING = ("", "NA", "N/A", "#N/A")  # as pandas, R and spreadsheets write it; "nan" is a number to Python
 _OF_NO_ANIMAL = "single"  # DeepLabCut's name for points of the arena, which stand beside those of several animals
 
@@ -64,6 +69,8 @@ def _read_header(path: Path, lines: list[tuple[int, list[str]]]) -> tuple[_Heade
     titles = [cells[0].strip().lower() for _, cells in lines[:4]]
     start = 4 if titles[1:2] == ["individuals"] else 3
     expected = ["scorer", "individuals", "bodyparts", "coords"] if start == 4 else ["scorer", "bodyparts", "coords"]
+    if path.suffix.lower() != ".h5" and not set(titles) & set(expected) and not did_you_mean(titles[0], expected):
+        raise LabelError(f"{path}:{lines[0][0]}: begins with {_quoted(path)}; {_TO_TYPE}")
     if titles[:start] != expected:
         wrong = next((pair for pair in zip(titles, expected, strict=False) if pair[0] != pair[1]), ("", expected[0]))
         raise LabelError(
@@ -84,6 +91,12 @@ def _read_header(path: Path, lines: list[tuple[int, list[str]]]) -> tuple[_Heade
     if len(set(zip(animals, names, strict=True))) < len(names):
         raise LabelError(f"{path}:{lines[start - 2][0]}: a point name stands twice; expected each once")
     return _header(path, lines[1][0], names, animals, index_columns=index_columns), start
+
+
+def _quoted(path: Path) -> str:
+    """The first line that holds something, as it stands in the file."""
+    line = next(filter(None, map(str.strip, path.read_text("utf-8-sig").splitlines())), "")
+    return repr(line if len(line) <= _QUOTED else f"{line[:_QUOTED]}…")
 
 
 def _refuse_misnamed(path: Path, line: int, points: list[str], axes: list[str], *, first: int) -> None:

@@ -21,6 +21,7 @@ _READERS: dict[str, Callable[[Path, Sequence[Path], LeftOut | None], LabelledFra
     ".slp": read_sleap,
     ".json": read_coco,
 }
+_WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".ods")
 _ALONE = ("*.slp", "*.json", "annotations/*.json", "*.csv")  # label files that a folder may hold, in which only one may lie
 _KNOWN = "expected a DeepLabCut project, CSV or HDF5 table, a SLEAP .slp, COCO .json, a labelling project, or a set of `trainer synth`"
 
@@ -43,16 +44,27 @@ def read_labels(path: Path, *, media: Sequence[Path] = (), left_out: LeftOut | N
     """
     if path.is_dir():
         return _read_folder(path, media, left_out)
-    if not path.is_file():
-        raise LabelError(f"{path}: no such file or folder; {_KNOWN}")
+    refuse_absent(path)
     if path.name in (LABELLING_FILE, PROJECT_FILE, SET_FILE):
         return _read_folder(path.parent, media, left_out)
     reader = _READERS.get(path.suffix.lower())
+    if path.suffix.lower() in _WORKBOOKS:
+        raise LabelError(f"{path}: is a spreadsheet program's own file; save it as CSV (UTF-8), with DeepLabCut's header rows")
     if reader is None:
         raise LabelError(f"{path}: is of no kind that can be read; {_KNOWN}")
     if path.stat().st_size == 0:
         raise LabelError(f"{path}: is empty; {_KNOWN}")
     return reader(path, media, left_out)
+
+
+def refuse_absent(path: Path) -> None:
+    """Refuse a path where nothing is.
+
+    Raises:
+        LabelError: saying what can be there.
+    """
+    if not (path.is_dir() or path.is_file()):
+        raise LabelError(f"{path}: no such file or folder; {_KNOWN}")
 
 
 def read_settled(path: Path, empty: Empty | None = None, *, media: Sequence[Path] = (), left_out: LeftOut | None = None) -> LabelledFrames:

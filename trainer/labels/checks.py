@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.labels.at_origin import at_origin, without_origin
 from trainer.labels.images import Size
 from trainer.labels.label_finding import LabelFinding, image_name
 from trainer.labels.labelled_frames import LabelledFrames
@@ -34,13 +35,15 @@ def check_labels(frames: LabelledFrames, *, pairs: Pairs | None = None) -> list[
     Raises:
         LabelError: a pair names an unknown point.
     """
+    placed = without_origin(frames)
     found = [
         *_too_few(frames),
-        *_rare_points(frames),
+        *at_origin(frames),
+        *_rare_points(placed),
         *_lopsided(frames),
-        *_odd_sizes(frames),
-        *odd_distances(frames),
-        *odd_sides(frames, said=pairs),
+        *_odd_sizes(placed),
+        *odd_distances(placed),
+        *odd_sides(placed, said=pairs),
     ]
     return sorted(found, key=lambda one: one.frame is not None)
 

@@ -10,7 +10,7 @@ class LabelFinding:
     """Something to look at.
 
     Attributes:
-        kind: "too few", "rare point", "lopsided", "size", "distance", "mirrored" or "other side".
+        kind: "too few", "origin", "rare point", "lopsided", "size", "distance", "mirrored" or "other side".
         sentence: what was found and what to do.
         frame: index of the frame it is about, None where it is about the set.
         image: of that frame.

@@ -59,6 +59,7 @@ def page(run: EvaluationRun, *, created: str) -> str:
             floor=asked.floor,
             classical=judged.classical,
         ),
+        f'<p class="note">{text(judged.not_classical)}</p>' if judged.not_classical is not None else "",
         figure_part(
             error_per_point(judged.evaluation, beside, floor=asked.floor, scored_as=judged.name), f"Error per key point, {judged.name}"
         ),

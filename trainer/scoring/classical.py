@@ -96,6 +96,17 @@ def score_classical(
     return replace(_score(frames, places, answers), oriented_by=told, reversed=backwards)
 
 
+def needed_names(point_names: Sequence[str]) -> str | None:
+    """Which names of key points it goes by, where it knows none of these; one sentence, None where it knows one."""
+    if any(map(_kind, point_names)):
+        return None
+    known = "; ".join(f"{end}: {', '.join(sorted(names))}" for end, names in (("nose", NOSE), ("tail base", TAIL), ("middle", CENTRE)))
+    return (
+        "Without learning nothing was scored: it finds an animal's ends and middle, goes by the names of key points, and knows none of "
+        f"{', '.join(point_names)}; expected one of these in the labels (capitals, spaces and underscores do not matter): {known}."
+    )
+
+
 def _orientation(learnt: LabelledFrames, scene: LabelledFrames, places: Sequence[int], chamber: Chamber | None) -> tuple[int, bool]:
     """How many labelled frames say which end is the nose, and whether that is the thin one: by the smaller median error."""
     chosen = np.unique(np.linspace(0, len(learnt) - 1, min(len(learnt), ORIENTED_BY)).round().astype(int))

@@ -19,7 +19,7 @@ from trainer.labels.network_input import fields_of_view
 from trainer.scoring.appearances import appearances_of
 from trainer.scoring.breakdown import GroupErrors, TagErrors, by_group, by_tag
 from trainer.scoring.bundle_split import split_of
-from trainer.scoring.classical import Chamber, ClassicalScore, score_classical
+from trainer.scoring.classical import Chamber, ClassicalScore, needed_names, score_classical
 from trainer.scoring.correct_radius import Radii, stated_radii, usual_radii
 from trainer.scoring.engine_choice import EngineChoice, open_chosen
 from trainer.scoring.evaluate import match_points, score
@@ -81,6 +81,7 @@ class ScoredSet:
         classical: the tracker without learning on the same frames; None where it was not asked for or cannot answer.
         field_of_view: what of these images the network sees, a sentence for each size.
         unlike: that these images do not resemble those that the bundle was trained on, and in what; None where they do.
+        not_classical: why the tracker without learning was asked for and did not answer, one sentence; None otherwise.
     """
 
     data: Path
@@ -91,6 +92,7 @@ class ScoredSet:
     classical: ClassicalScore | None
     field_of_view: str
     unlike: str | None = None
+    not_classical: str | None = None
 
     @property
     def name(self) -> str:
@@ -165,6 +167,7 @@ class EvaluationRun:
             "confidence": one.reliability.as_json(),
             "absence": [point.as_json() for point in one.absence],
             "classical": _classical_json(one.classical, thresholds),
+            "classical_not_scored": one.not_classical,
         }
 
 
@@ -265,8 +268,9 @@ def _scored(
     console: Console | None,
 ) -> ScoredSet:
     judged = judge(evaluation.predicted, evaluation.frames, within_px=within.array)
-    classical = None
+    classical, refused = None, None
     if asked.classical and part.part != "training":
+        refused = needed_names(evaluation.frames.point_names)
         classical = score_classical(evaluation.frames, scene=part.scene, learnt=learnt, chamber=asked.chamber, console=console)
     return ScoredSet(
         data=part.data,
@@ -276,6 +280,7 @@ def _scored(
         absence=absence(evaluation.predicted, evaluation.frames),
         classical=classical,
         field_of_view=seen,
+        not_classical=refused,
     )
 
 

@@ -133,12 +133,12 @@ export function nextMissing(label, animal, from, project) {
   return null;
 }
 
-// Frames in each state, and with each tag; `absent` are points that nobody asks for.
-export function countStates(frames, project, absent) {
+// Frames in each state, and with each tag.
+export function countStates(frames, project) {
   const counts = { untouched: 0, begun: 0, labelled: 0, excluded: 0, undecided: 0 };
   const tags = Object.fromEntries(project.tags.map((tag) => [tag, 0]));
   for (const frame of frames) {
-    counts[stateBut(frame.label, project, absent)]++;
+    counts[stateOf(frame.label, project)]++;
     for (const tag of frame.label?.tags ?? []) tags[tag] = (tags[tag] ?? 0) + 1;
   }
   return { ...counts, tags };

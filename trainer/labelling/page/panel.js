@@ -1,7 +1,7 @@
 // Everything around the picture: lists, progress, state of saving. Shows the session; a click there is an action of the session.
 
 import { colourOf } from "./draw.js";
-import { HIDDEN, absentPoints, countStates, placeOf, stateBut } from "./label_model.js";
+import { HIDDEN, absentPoints, countStates, placeOf, stateBut, stateOf } from "./label_model.js";
 
 const MARKS = { untouched: "○", begun: "◐", labelled: "●", excluded: "⊘", undecided: "?" };
 const WORDS = { untouched: "not labelled", begun: "begun", labelled: "labelled", excluded: "excluded", undecided: "to decide" };
@@ -14,7 +14,6 @@ export class Panel {
   #rows = [];
   #videos = new Map(); // group → {heading, count, bar}
   #shownIndex = -1;
-  #absent = new Set(); // points that are in no frame, and that no frame lacks
 
   constructor(session, stage, ranking) {
     Object.assign(this, { session, stage, ranking });
@@ -31,7 +30,6 @@ export class Panel {
     const rows = document.createDocumentFragment();
     let group = null;
     [this.#rows, this.#shownIndex] = [[], -1];
-    this.#absent = absentPoints(this.session.frames, this.session.project);
     this.session.frames.forEach((frame, index) => {
       if (frame.group !== group) rows.append(this.#headingFor(frame, (group = frame.group)));
       const row = element("div", { className: "frame", title: `${frame.image}\n${frame.why}` });
@@ -58,7 +56,7 @@ export class Panel {
   // Frames of one video that are done, of all of it.
   #showVideo(group) {
     const frames = this.session.frames.filter((frame) => frame.group === group);
-    const counts = countStates(frames, this.session.project, this.#absent);
+    const counts = countStates(frames, this.session.project);
     const done = counts.labelled + counts.excluded;
     const { count, bar } = this.#videos.get(group);
     count.textContent = `${done}/${frames.length}`;
@@ -79,7 +77,7 @@ export class Panel {
 
   updateFrame(index) {
     const { label, image } = this.session.frames[index];
-    const state = stateBut(label, this.session.project, this.#absent);
+    const state = stateOf(label, this.session.project);
     const row = this.#rows[index];
     const waits = this.session.outbox.has(image);
     row.dataset.state = state;
@@ -93,7 +91,6 @@ export class Panel {
   update() {
     const { session } = this;
     const { frame } = session;
-    this.#followAbsent();
     this.#showRow();
     this.#showPoints();
     this.#showAnimals();
@@ -107,16 +104,6 @@ export class Panel {
     byId("notice").textContent = session.notice ?? "";
     byId("prediction").textContent = this.#predictionText();
     this.showZoom();
-  }
-
-  // A point that is in a frame for the first time, or in none any more, changes which frames are done.
-  #followAbsent() {
-    const { frames, project } = this.session;
-    const absent = absentPoints(frames, project);
-    if ([...absent].join() === [...this.#absent].join()) return;
-    this.#absent = absent;
-    frames.forEach((_, index) => this.updateFrame(index));
-    for (const group of this.#videos.keys()) this.#showVideo(group);
   }
 
   #hint() {
@@ -199,10 +186,10 @@ export class Panel {
   #showProgress() {
     const { session } = this;
     const total = session.frames.length;
-    const counts = countStates(session.frames, session.project, this.#absent);
+    const counts = countStates(session.frames, session.project);
     byId("bar-labelled").style.width = `${(100 * counts.labelled) / total}%`;
     byId("bar-excluded").style.width = `${(100 * counts.excluded) / total}%`;
-    const begun = counts.begun ? ` (${counts.begun} begun)` : "";
+    const begun = counts.begun ? ` (${counts.begun} begun${this.#butAbsent()})` : "";
     const undecided = counts.undecided ? ` · ${counts.undecided} to decide` : "";
     const left = counts.untouched + counts.begun;
     byId("counts").textContent = `${counts.labelled} labelled · ${counts.excluded} excluded${undecided} · ${left} left${begun}`;
@@ -214,6 +201,14 @@ export class Panel {
       return row;
     });
     byId("tags").replaceChildren(...rows);
+  }
+
+  // Of how many begun frames nothing is missing but points that are in no frame: it may be that nobody labels these.
+  #butAbsent() {
+    const { frames, project } = this.session;
+    const absent = absentPoints(frames, project);
+    const lacking = frames.filter(({ label }) => stateOf(label, project) === "begun" && stateBut(label, project, absent) === "labelled").length;
+    return lacking ? `, ${lacking} of them but for ${absent.size > 2 ? `${absent.size} points` : [...absent].join(" and ")}, in no frame` : "";
   }
 
   showSaving() {

@@ -1,7 +1,7 @@
 // Looking at the frames around a labelled one in its video, and adding one of them to the project.
 
 import { Ahead, asked, pictureAt, posted } from "./pictures.js";
-import { absentPoints, stateBut } from "./label_model.js";
+import { stateOf } from "./label_model.js";
 
 const KEPT = 48; // pictures; 60 MB of 640 × 480
 
@@ -129,10 +129,9 @@ export class Scrub {
     const pen = ticks.getContext("2d");
     pen.scale(devicePixelRatio, devicePixelRatio);
     const colours = { labelled: "#3fbf7f", begun: "#f0a742", undecided: "#f0a742", excluded: "#6b7480", untouched: "#97a1ac" };
-    const absent = absentPoints(this.session.frames, this.session.project);
     for (const { group, frame, label } of this.session.frames) {
       if (group !== this.session.frame.group) continue;
-      pen.fillStyle = colours[stateBut(label, this.session.project, absent)];
+      pen.fillStyle = colours[stateOf(label, this.session.project)];
       pen.fillRect(8 + ((width - 16) * frame) / Math.max(1, count - 1) - 0.75, 0, 1.5, height); // 8: half of the slider's thumb
     }
   }
