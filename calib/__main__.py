@@ -3,7 +3,11 @@
 import sys
 from collections.abc import Sequence
 
-from tracker.program import Program
+from tracker.end_while_starting import end_at_ctrl_c
+
+end_at_ctrl_c("calib")  # the imports below take half a second
+
+from tracker.program import Program  # noqa: E402
 
 PROGRAM = Program(
     name="calib",

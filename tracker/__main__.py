@@ -5,9 +5,10 @@ import logging
 import sys
 from contextlib import suppress
 
-from tracker.end_while_starting import end_at_signals
+from tracker.end_while_starting import begin, end_at_ctrl_c, end_at_signals
 
-end_at_signals(sys.argv)  # the imports below take a second
+end_at_ctrl_c("tracker")  # the imports below take a second
+end_at_signals(sys.argv)
 
 from tracker.command import OneSentenceParser, end_process, load_commands, run_command, version  # noqa: E402
 from tracker.service.log import FORMAT, OneLine  # noqa: E402
@@ -55,6 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         import cv2
 
         cv2.setNumThreads(1)  # the loop's few small operations are slower on a pool, which also competes with the engine
+    begin()
     status = run_command(options, program="tracker", interrupted=options.interrupted)
     return end_process(status) if arguments is None else status
 

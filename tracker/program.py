@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tracker.command import OneSentenceParser, end_process, load_commands, run_command, version
+from tracker.end_while_starting import begin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,5 +51,6 @@ class Program:
             return 1
         options = self.parser().parse_args(asked)
         logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format=self.log_format)
+        begin()
         status = run_command(options, program=self.name, interrupted=options.interrupted)
         return end_process(status) if arguments is None else status

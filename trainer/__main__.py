@@ -6,7 +6,11 @@ Exit status 0: done; 1: failed; 2: wrong usage; 130: stopped by hand.
 import sys
 from collections.abc import Sequence
 
-from tracker.program import Program
+from tracker.end_while_starting import end_at_ctrl_c
+
+end_at_ctrl_c("trainer")  # the imports below take half a second
+
+from tracker.program import Program  # noqa: E402
 
 PROGRAM = Program(
     name="trainer",

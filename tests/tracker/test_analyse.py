@@ -203,6 +203,13 @@ def test_unfinished_poses_of_a_release_that_noted_less_are_begun_anew(record: st
     again.close()
 
 
+def test_unfinished_poses_whose_account_is_damaged_are_begun_anew(tmp_path: Path) -> None:
+    (tmp_path / "progress.json").write_bytes(b'{"frames": 1, "pictures": {"\xff": [1, 0.5]}}')
+    log = PoseLog(tmp_path, animals=1, points=1)
+    assert log.frames == 0
+    log.close()
+
+
 @pytest.mark.parametrize("points", [0, 3, 40])
 @pytest.mark.parametrize("scores", [0, 2])
 def test_a_frame_alone_is_as_sure_as_among_others(points: int, scores: int) -> None:

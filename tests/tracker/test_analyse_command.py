@@ -27,6 +27,7 @@ from tracker.analysis.overview import OVERVIEW_FILE, read_overview
 from tracker.analysis.shown_progress import ShownProgress
 from tracker.analysis.worker_messages import Finished
 from tracker.drawn_video import MARK, TAG
+from tracker.errors import RecordingError
 from tracker.frame import Image
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.session import SourceVideo
@@ -126,6 +127,14 @@ def test_one_bad_video_does_not_stop_the_others_and_bad_ones_are_shown_first(tmp
     assert told.splitlines()[:2] == [
         f"{out / path.stem}: {path} was analysed before with the same bundle and settings; skipped" for path in (good, unsure)
     ]
+
+
+@pytest.mark.parametrize("content", [None, b"{", b'{"pictures": {"\xff": [1, 0.5]}}'], ids=["absent", "cut short", "no UTF-8"])
+def test_an_overview_that_cannot_be_read_is_told_from_one_that_can(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / OVERVIEW_FILE).write_bytes(content)
+    with pytest.raises(RecordingError, match=r"overview\.json: cannot be read \(.*\); analyse the video again with --force"):
+        read_overview(tmp_path)
 
 
 def test_one_call_writes_the_page_after_the_other(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import av
 import numpy as np
+import pytest
 
 from tests.tracker.recorded import picture
 from tracker.frame import Image
@@ -76,4 +77,14 @@ def damaged(path: Path) -> Path:
     begin, end = len(content) * 2 // 5, len(content) * 3 // 5
     content[begin:end] = np.random.default_rng(0).integers(0, 256, end - begin, dtype=np.uint8).tobytes()
     path.write_bytes(content)
+    return path
+
+
+def with_damaged_tags(path: Path) -> Path:
+    """Have what a file says of itself, the name of the program that wrote it in the least, be no UTF-8."""
+    content = path.read_bytes()
+    assert b"Lavf" in content
+    path.write_bytes(content.replace(b"Lavf", b"\xffavf").replace(b"Lavc", b"\xffavc"))
+    with pytest.raises(UnicodeDecodeError):
+        av.open(str(path)).close()
     return path

@@ -72,9 +72,9 @@ def spot_model(*, blown_up: float = 1.0) -> bytes:
     return bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString())
 
 
-def spot_labels(folder: Path) -> Path:
+def spot_labels(folder: Path, *, seed: int = 3) -> Path:
     """A DeepLabCut project of twenty frames with one bright disc each."""
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(seed)
     images = folder / "labeled-data" / "run"
     images.mkdir(parents=True)
     lines = ["scorer,,,me,me", "bodyparts,,,spot,spot", "coords,,,x,y"]

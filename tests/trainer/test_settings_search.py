@@ -101,6 +101,9 @@ def test_a_search_that_was_killed_goes_on_and_trains_nothing_twice(tmp_path: Pat
     assert [(one.values, one.score) for one in again.tried] == [(one.values, one.score) for one in whole.tried]
     with pytest.raises(TrainingError, match=f"{SEARCH_FILE}: is a search over other data, settings or ranges"):
         found(Counted(about={"data": "other"}), tmp_path / "cut")
+    (tmp_path / "cut" / SEARCH_FILE).write_bytes(b'{"about": {"\xff": 1}}')
+    with pytest.raises(TrainingError, match=f"{SEARCH_FILE}: cannot be read .*; choose another --out"):
+        found(task, tmp_path / "cut")
 
 
 @pytest.mark.parametrize(

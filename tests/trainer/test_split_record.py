@@ -44,8 +44,13 @@ def test_labels_without_anything_to_compare_on_are_refused(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "nobody knows which frames"), (b'{"train": [', "damaged"), (b'{"train": [], "held_out": [], "by": 1}', "damaged")],
-    ids=["absent", "cut short", "foreign key"],
+    [
+        (None, "nobody knows which frames"),
+        (b'{"train": [', "damaged"),
+        (b'{"train": [], "held_out": [], "by": 1}', "damaged"),
+        (b'{"train": ["\xff"], "held_out": []}', "damaged"),
+    ],
+    ids=["absent", "cut short", "foreign key", "no UTF-8"],
 )
 def test_a_record_that_cannot_be_trusted_is_refused(tmp_path: Path, content: bytes | None, message: str) -> None:
     if content is not None:

@@ -60,9 +60,10 @@ def test_of_weights_of_which_nothing_is_recorded_nothing_is_said(
     assert weights_apart_from(weights, frames) == weights
 
 
-def test_a_damaged_record_is_no_reason_to_train_nothing(tmp_path: Path, frames: LabelledFrames) -> None:
+@pytest.mark.parametrize("content", [b"{", b'{"train": ["\xff"], "held_out": []}'], ids=["cut short", "no UTF-8"])
+def test_a_damaged_record_is_no_reason_to_train_nothing(tmp_path: Path, frames: LabelledFrames, content: bytes) -> None:
     weights = run_of(tmp_path / "mine", frames)
-    (run_folder(tmp_path / "mine") / "split.json").write_text("{")
+    (run_folder(tmp_path / "mine") / "split.json").write_bytes(content)
     assert record_of_weights(weights) is None
 
 

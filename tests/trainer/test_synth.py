@@ -115,6 +115,14 @@ def test_a_description_that_does_not_fit_is_refused(tmp_path: Path, change: dict
         read_labels(folder)
 
 
+def test_a_description_that_is_no_utf_8_is_refused(tmp_path: Path) -> None:
+    folder = write(tmp_path / "set", count=2)
+    path = folder / "set.json"
+    path.write_bytes(path.read_bytes().replace(b"rectangles", b"rectangle\xff", 1))
+    with pytest.raises(LabelError, match="expected a set of schema 1: write it again with `trainer synth`"):
+        read_labels(folder)
+
+
 def test_writing_shows_its_progress_on_stderr_only(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     write(tmp_path / "set", count=2)
     shown = capfd.readouterr()

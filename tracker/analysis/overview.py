@@ -143,7 +143,7 @@ def read_overview(folder: Path) -> Overview:
     """
     try:
         return msgspec.json.decode((folder / OVERVIEW_FILE).read_bytes(), type=Overview)
-    except (OSError, msgspec.DecodeError) as problem:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as problem:
         raise RecordingError(f"{folder / OVERVIEW_FILE}: cannot be read ({problem}); analyse the video again with --force") from problem
 
 

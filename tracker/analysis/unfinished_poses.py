@@ -158,7 +158,7 @@ class PoseLog:
     def _read_progress(self) -> Progress:
         try:
             return msgspec.json.decode((self._folder / PROGRESS_FILE).read_bytes(), type=Progress)
-        except (FileNotFoundError, msgspec.DecodeError):
+        except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
             return Progress()
 
 

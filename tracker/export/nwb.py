@@ -20,6 +20,7 @@ from tracker.export.nwb_about import about, nwb_name, refuse_equal_names
 from tracker.export.nwb_events import add_events
 from tracker.export.session_poses import COUNTS, STRETCH, SessionPoses, Stretch, brightness_name
 from tracker.export.spans import spans
+from tracker.recording.video_container import open_container
 
 _COUNTED = {
     "lost": "So far: numbers that the camera counted and that never arrived; NaN where the frame got no pose.",
@@ -121,7 +122,7 @@ def _frames_by_segment(poses: SessionPoses) -> list[int]:
 def _size(path: Path) -> list[int]:
     """Width and height of a video."""
     try:
-        with av.open(str(path)) as container:
+        with open_container(path) as container:
             stream = container.streams.video[0]
             return [stream.width, stream.height]
     except (av.error.FFmpegError, IndexError) as problem:

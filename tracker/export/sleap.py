@@ -53,8 +53,12 @@ def _without_frames(poses: SessionPoses, folder: Path) -> Any:
 def _video(path: Path, folder: Path) -> Any:
     if not path.exists():
         raise RecordingError(f"{path}: is missing, and the file for SLEAP refers to it; put it back")
-    video = sleap_io.Video.from_filename(str(path))
-    shape = video.shape
+    try:
+        video = sleap_io.Video.from_filename(str(path))
+        shape = video.shape
+    except UnicodeDecodeError:  # a damaged title, which its choice of a reader does not get past
+        video = sleap_io.Video.from_filename(str(path), plugin="opencv")
+        shape = video.shape
     video.close()
     if shape is None:
         raise RecordingError(

@@ -12,6 +12,7 @@ from typing import Any
 import av
 
 from tracker.errors import RecordingError
+from tracker.recording.video_container import open_container
 from tracker.whole_files import sync_folder
 
 WITHOUT_ROWS = ".without-rows.mkv"
@@ -33,7 +34,7 @@ def put_aside(video: Path) -> Path | None:
 def tagged_frames(aside: Path) -> int:
     """How many frames without a row a file of them says it holds; 0 where it does not, or cannot be read."""
     try:
-        with av.open(str(aside)) as container:
+        with open_container(aside) as container:
             said = container.metadata.get(_NUMBER_OF_THEM, "")
     except av.error.FFmpegError:
         return 0
@@ -75,7 +76,7 @@ def copy_video(path: Path, *, keep: int, of: int, rate: Fraction, read: Callable
 def _divide(path: Path, kept: Path, rest: Path, *, keep: int, of: int, rate: Fraction, read: Callable[[int], None]) -> bool:
     """Returns whether there are frames behind those kept."""
     with ExitStack() as stack:
-        source = stack.enter_context(av.open(str(path)))
+        source = stack.enter_context(open_container(path))
         target = _Target(kept, source, rate, stack)
         behind: _Target | None = None
         since_key: list[Any] = []

@@ -25,6 +25,7 @@ from tracker.errors import CameraError, RecordingError
 from tracker.frame import Image
 from tracker.recording.frame_converter import Converter, Decoded
 from tracker.recording.session import SourceVideo
+from tracker.recording.video_container import open_container
 
 logger = logging.getLogger(__name__)
 
@@ -254,7 +255,7 @@ def _first_live(path: Path, frames: int) -> _FirstLive:
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     try:
-        container = av.open(str(path), metadata_errors="replace")
+        container = open_container(path)
     except (av.FFmpegError, OSError) as problem:
         raise CameraError(f"{path}: cannot be opened as a video ({problem.strerror}); record or convert it anew") from problem
     with container:

@@ -26,6 +26,7 @@ from tracker.recording.session import (
     video_name,
 )
 from tracker.recording.tables import EVENTS, FRAMES, read_batches, read_table
+from tracker.recording.video_container import open_container
 
 
 class RecordedSession:
@@ -130,7 +131,7 @@ class RecordedSession:
     def _segment(self, path: Path) -> Iterator[Image]:
         form = self.description.video
         try:
-            with av.open(str(path)) as container:
+            with open_container(path) as container:
                 for frame in container.decode(video=0):
                     yield as_recorded(frame, form)
         except (av.error.FFmpegError, IndexError) as problem:

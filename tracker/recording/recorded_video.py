@@ -16,6 +16,7 @@ from tracker.recording.read_session import RecordedSession, as_recorded
 from tracker.recording.recorded_source import folder_of
 from tracker.recording.session import FRAMES_FILE, SourceVideo, VideoFormat, video_name
 from tracker.recording.tables import FRAMES, read_table
+from tracker.recording.video_container import open_container
 
 
 class RecordedVideo:
@@ -95,7 +96,7 @@ class RecordedVideo:
         path = self._of(segment)
         place = 0
         try:
-            with av.open(str(path)) as container:
+            with open_container(path) as container:
                 stream = container.streams.video[0]
                 stream.thread_type, stream.codec_context.thread_count = "AUTO", self._threads
                 for picture in container.decode(stream):
@@ -141,7 +142,7 @@ def _time_stamps(path: Path) -> list[int]:
         RecordingError: the video cannot be read.
     """
     try:
-        with av.open(str(path)) as container:
+        with open_container(path) as container:
             return sorted(packet.pts for packet in packets(container) if packet.pts is not None)
     except (av.FFmpegError, OSError, IndexError) as problem:
         raise RecordingError(f"{path}: the video cannot be read ({problem}); take the session's folder from its copy") from problem

@@ -42,6 +42,7 @@ from tracker.recording.session import (
     write_part,
 )
 from tracker.recording.tables import EVENTS, FRAMES, read_table
+from tracker.recording.video_container import open_container
 from tracker.recording.waiting_records import remove_waiting, waiting_files
 from tracker.recording.whole_session import is_whole
 from tracker.whole_files import remedy, sync_folder, write_whole
@@ -252,7 +253,7 @@ def _whole_frames(path: Path, rate: Fraction, read: Callable[[int], None] = lamb
     """Count the frames of a video file up to the first gap in its time stamps, which count frames; and what is wrong beyond a cut end."""
     frames, gap, end = 0, False, 0
     try:
-        with av.open(str(path)) as container:
+        with open_container(path) as container:
             for packet in packets(container):
                 gap = gap or packet.pts is None or abs(Fraction(packet.pts) * packet.time_base * rate - frames) >= Fraction(3, 4)
                 if gap:

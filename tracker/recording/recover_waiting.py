@@ -16,6 +16,7 @@ from tracker.messages import EventMessage, PoseMessage, SetupMessage, encoder
 from tracker.recording.encoder_choice import choose_encoder
 from tracker.recording.session import VideoFormat
 from tracker.recording.tables import Row, event_row, pose_columns
+from tracker.recording.video_container import open_container
 from tracker.recording.video_segment import VideoSegment
 from tracker.recording.waiting_records import WaitingFrame, read_waiting, waiting_files
 from tracker.whole_files import sync_folder
@@ -156,7 +157,7 @@ def encode_to(path: Path, found: ToEncode, form: VideoFormat) -> None:
 def frames_encoded(video: Path) -> int:
     """How many frames of a video a recovery has encoded: all or none."""
     try:
-        with av.open(str(video)) as container:
+        with open_container(video) as container:
             said = container.metadata.get(_ENCODED_TAG, "")
     except (av.error.FFmpegError, IndexError):
         return 0

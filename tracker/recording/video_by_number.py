@@ -9,6 +9,7 @@ from threading import Lock
 import av
 
 from tracker.errors import RecordingError
+from tracker.recording.video_container import open_container
 
 
 class VideoByNumber:
@@ -28,7 +29,7 @@ class VideoByNumber:
         """
         self.path = path
         try:
-            self._container = av.open(str(path), metadata_errors="replace")  # a damaged title must not hide the frames
+            self._container = open_container(path)
         except (av.FFmpegError, OSError) as problem:
             raise RecordingError(
                 f"{path}: cannot be opened as a video ({problem.strerror}); it is damaged, cut off or no video"

@@ -12,6 +12,7 @@ from tracker.errors import RecordingError
 from tracker.recording.copied_video import packets
 from tracker.recording.session import EVENTS_FILE, FRAMES_FILE, Closed, Description, video_name
 from tracker.recording.tables import FRAMES, numbers_of, read_batches
+from tracker.recording.video_container import open_container
 
 _SEGMENT_ID = bytes.fromhex("18538067")  # of the element in which Matroska keeps everything but its header
 _HEADER_BYTES = 256  # the header before it takes 40
@@ -146,7 +147,7 @@ def _cut_short(path: Path) -> str | None:
 
 def _frames_by_last(path: Path, rate: Fraction) -> int:
     """How many frames there are by the time stamp of the last: they count frames."""
-    with av.open(str(path)) as container:
+    with open_container(path) as container:
         container.seek(container.duration or 0)
         stamps = [Fraction(packet.pts) * packet.time_base for packet in packets(container) if packet.pts is not None]
     return round(max(stamps) * rate) + 1 if stamps else 0

@@ -204,7 +204,7 @@ class _Keeping:
             return
         try:
             kept = msgspec.json.decode(path.read_bytes(), type=_Kept)
-        except (OSError, msgspec.DecodeError) as problem:
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as problem:
             raise TrainingError(f"{path}: cannot be read ({problem}); choose another --out") from problem
         if kept.about != self._about:
             raise TrainingError(f"{path}: is a search over other data, settings or ranges; choose another --out, or give the same again")

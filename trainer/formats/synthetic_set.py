@@ -124,5 +124,5 @@ def read_description(folder: Path) -> SetDescription:
         raise LabelError(f"{folder}: no {SET_FILE} there, so the set was never finished; write it again with `trainer synth`") from None
     except OSError as problem:
         raise LabelError(f"{path}: cannot be read: {problem.strerror}") from problem
-    except msgspec.DecodeError as problem:
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
         raise LabelError(f"{path}: {problem}; expected a set of schema 1: write it again with `trainer synth`") from None

@@ -84,7 +84,7 @@ def read_record(run: Path) -> SplitRecord:
             f"{path}: cannot be read ({problem.strerror}), so nobody knows which frames the bundle in use was trained on; "
             "keep the bundle's .run folder beside it, or train anew without --refresh"
         ) from problem
-    except msgspec.DecodeError as problem:
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
         raise TrainingError(f"{path}: {problem}; it is damaged: train anew without --refresh") from None
 
 

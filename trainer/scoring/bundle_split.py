@@ -1,6 +1,7 @@
 """Which of some labelled frames a bundle has learnt from: by the record beside it, or else by the division in its description."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,8 +21,8 @@ def split_of(bundle: Bundle, frames: LabelledFrames) -> Split | None:
     """The frames that a bundle has learnt from, and the others; None where it knows nothing of these labels, or nobody can tell.
 
     The record that `trainer fit` keeps beside a bundle knows every image by its pixels, so labels that were corrected or
-    added to since are told apart as well. Without it the bundle's description has to do, for exactly the labels it was
-    trained on, and only if its counts agree.
+    added to since are told apart as well. What the first weights of its training had learnt from counts as learnt from too. Without
+    the record the bundle's description has to do, for exactly the labels it was trained on, and only if its counts agree.
 
     Args:
         bundle: what was trained.
@@ -32,7 +33,7 @@ def split_of(bundle: Bundle, frames: LabelledFrames) -> Split | None:
     """
     record, about = _record(bundle), bundle.description.training
     if record is not None:
-        (learnt,) = found_in(frames, record.train)
+        (learnt,) = found_in(frames, record.learnt)
         known = Split(train=np.flatnonzero(learnt), held_out=np.flatnonzero(~learnt), description=about.split)
         return known if len(known.train) else None
     if labels_sha256(frames) != about.sha256:
@@ -43,8 +44,25 @@ def split_of(bundle: Bundle, frames: LabelledFrames) -> Split | None:
     return split
 
 
+def learnt_in_all(bundle: Bundle, here: LabelledFrames) -> int:
+    """How many frames a bundle has learnt from: all those of its training, and those here that its first weights had learnt from.
+
+    Args:
+        bundle: what was trained.
+        here: frames that it has learnt from, of some labels.
+
+    Raises:
+        LabelError: an image cannot be read.
+    """
+    record, of_training = _record(bundle), bundle.description.training.frames
+    if record is None or not record.before:
+        return of_training
+    before, own = found_in(here, record.before, record.train)
+    return of_training + int((before & ~own).sum())
+
+
 def split_as_trained(bundle: Bundle, frames: LabelledFrames, *, source: str) -> Split:
-    """The very split that the bundle was trained with, of the very labels.
+    """The very split that the bundle was trained with, of the very labels; nothing is held out that its first weights had learnt from.
 
     Args:
         bundle: what was trained.
@@ -62,8 +80,14 @@ def split_as_trained(bundle: Bundle, frames: LabelledFrames, *, source: str) -> 
     if split is None and record is not None:
         train, held_out = map(np.flatnonzero, found_in(frames, record.train, record.held_out))
         split = Split(train=train, held_out=held_out, description=about.split)
+    of_weights = ""
+    if split is not None and record is not None and record.before:
+        of_weights = " that its first weights had not learnt from"
+        (before,) = found_in(frames, record.before)
+        split = replace(split, held_out=split.held_out[~before[split.held_out]])
     if split is None or not len(split.held_out):
-        found = "held out no frame" if split is not None else "does not say which frames were held out, and no .run folder is beside it"
+        unknown = "does not say which frames were held out, and no .run folder is beside it"
+        found = f"held out no frame{of_weights}" if split is not None else unknown
         raise TrainingError(
             f"{bundle.folder}: {found} ({about.split}); train it again with `trainer fit`, so that frames it has not seen judge it"
         )

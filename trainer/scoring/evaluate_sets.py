@@ -18,7 +18,7 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import fields_of_view
 from trainer.scoring.appearances import appearances_of
 from trainer.scoring.breakdown import GroupErrors, TagErrors, by_group, by_tag
-from trainer.scoring.bundle_split import split_of
+from trainer.scoring.bundle_split import learnt_in_all, split_of
 from trainer.scoring.classical import Chamber, ClassicalScore, needed_names, score_classical
 from trainer.scoring.correct_radius import Radii, stated_radii, usual_radii
 from trainer.scoring.engine_choice import EngineChoice, open_chosen
@@ -205,14 +205,13 @@ def evaluate_sets(
         parts.append(_FramesToScore(data=train, part="training", frames=given, scene=given))
     learnt = next((part.frames for part in parts if part.part == "training"), None)
     within = stated_radii(bundle) or usual_radii(parts[0].scene, asked.floor)
-    here = len(learnt) if learnt is not None else 0
-    few = here < min(FEWEST_LEARNT, KNOWN_SHARE * bundle.description.training.frames)
+    few = learnt is not None and len(learnt) < min(FEWEST_LEARNT, KNOWN_SHARE * learnt_in_all(bundle, learnt))
     order = {"held-out": 0, "all": 1, "training": 2}
     known = match_points(bundle, learnt) if learnt is not None else None
     with closing(open_chosen(bundle, engine, console=console)) as opened:
         scored = []
         for part in sorted(parts, key=lambda part: order[part.part]):
-            of, called = (part.scene, FEW_OF_THESE) if learnt is not None and few else (learnt, "training labels")
+            of, called = (part.scene, FEW_OF_THESE) if few else (learnt, "training labels")
             evaluation = score(bundle, part.frames, engine=opened, train=of, fitted_on=called, console=console)
             seen = fields_of_view(bundle.description, part.frames)
             one = _scored(part, evaluation, asked, seen=seen, within=within, learnt=known, console=console)
@@ -231,7 +230,7 @@ def _judged(run: EvaluationRun, data: Sequence[Path]) -> EvaluationRun:
     labels = learnt.evaluation.frames
     about = Circumstances(
         labels=labels,
-        learnt=run.bundle.description.training.frames,
+        learnt=learnt_in_all(run.bundle, labels),
         radii=run.radii,
         floor=run.asked.floor,
         target_px=run.asked.target_px,

@@ -7,7 +7,6 @@ there is left out.
 """
 
 import math
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -16,7 +15,7 @@ from typing import NamedTuple
 
 from trainer.scoring.curve_sizes import halves_of
 from trainer.scoring.finer_network import finer_network
-from trainer.scoring.typed_commands import after_each_other, options_without, typed
+from trainer.scoring.typed_commands import after_each_other, options_without, typed, words_of_last
 
 FIRST_PERSON, SECOND_PERSON = "first-person", "second-person"  # whose names nobody knows
 MORE_FRAMES = 20
@@ -256,13 +255,14 @@ class NextCommands:
 
     def said_of_project(self, command: str) -> str:
         """What labels a command works on that takes the project instead of the labels that were given, a sentence to follow another."""
-        if not self._on_project or f"--data {shlex.quote(self._new_project)}" not in command:
+        words = words_of_last(command)
+        if not self._on_project or "--data" not in words or words[words.index("--data") + 1] != self._new_project:
             return ""
         return f" It uses {self._new_project}, which has these labels and all that is changed or added there."
 
     def said_of_weights(self, command: str) -> str:
         """That a training begins without the weights that this one began with, a sentence to follow another."""
-        if not self.anew or command.split(" && ")[-1].split()[1] not in TRAINS:
+        if not self.anew or words_of_last(command)[1] not in TRAINS:
             return ""
         return " It begins without the weights of before: they have learnt from frames that would judge it."
 

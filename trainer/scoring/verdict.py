@@ -40,6 +40,7 @@ from trainer.scoring.next_step import (
     few_held_out,
     lines_of,
 )
+from trainer.scoring.typed_commands import words_of_last
 from trainer.sentences import frames
 
 MOST_STEPS = 3
@@ -225,7 +226,7 @@ def _asks_for_labels(step: NextStep) -> bool:
 
 
 def _trains(step: NextStep) -> bool:
-    return step.command.split(" && ")[-1].startswith("trainer fit ")
+    return words_of_last(step.command)[1] == "fit"
 
 
 def _with_labels(step: NextStep, m: Measurements, commands: NextCommands) -> NextStep:

@@ -11,6 +11,7 @@ from av.container import InputContainer
 
 from tracker.drawn_video import is_drawn
 from tracker.frame import Image
+from tracker.recording.video_container import open_container
 from trainer.errors import TrainingError
 
 ESTIMATE_SLACK = 2  # frames; a duration in a header may round either way at both ends
@@ -95,7 +96,7 @@ class VideoReader:
 
 def _open_input(path: Path) -> InputContainer:
     try:
-        return av.open(str(path), "r", metadata_errors="replace")  # a damaged title must not hide the frames
+        return open_container(path)
     except FileNotFoundError:
         raise TrainingError(f"{path}: no such file; give the path of a video") from None
     except (av.FFmpegError, OSError) as problem:
