@@ -124,8 +124,9 @@ def test_a_misplaced_point_is_found_by_its_distances() -> None:
 
 def test_points_at_exactly_0_0_are_one_finding_and_nothing_else_is_said_of_them() -> None:
     frames = animals()
-    filled = with_points(frames, {(number, 0, 3): 0.0 for number in range(24)} | {(30, 0, 0): 0.0})
-    found = one(check_labels(filled))
+    points = frames.points.copy()
+    points[:24, 0, 3] = points[30, 0, 0] = 0.0
+    found = one(check_labels(replace(frames, points=points)))
     assert (found.kind, found.frame) == ("origin", None)
     assert found.sentence.startswith(
         "'snout' lies exactly at 0, 0 in 1 frame, 'tailbase' lies exactly at 0, 0 in 24 frames (m1/img000.png, m1/img001.png, "
