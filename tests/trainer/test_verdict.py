@@ -757,6 +757,7 @@ ROWS = {  # what is said of each rule in the table of docs/training.md; rules th
     "mirrored": "mirrored",
     "other_names": "other names",
     "exchanged": "exchanged",
+    "relabelled": "relabelled",
     "nothing_held_out": "nothing held out",
     "no_movement": "no movement",
     "learnt_nothing": "learnt nothing",

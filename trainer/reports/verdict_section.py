@@ -12,7 +12,7 @@ from trainer.reports.fault_plots import bias_vectors, exchanged_frames, suspecte
 from trainer.scoring.bias import bias_in_words, is_biased
 from trainer.scoring.correct_radius import Radii
 from trainer.scoring.evaluation import Evaluation
-from trainer.scoring.label_rules import mixed_by_mirroring, suspects
+from trainer.scoring.label_rules import mixed_by_mirroring, shown_exchanges, suspects
 from trainer.scoring.measurements import BORDER_PX, Measurements, PointMeasure
 from trainer.scoring.next_step import NextStep, fails_at_border
 from trainer.scoring.verdict import Verdict
@@ -93,7 +93,7 @@ def point_table(measured: Measurements, radii: Radii) -> str:
 def fault_section(measured: Measurements, train: Evaluation, held_out: Evaluation | None) -> str:
     """Exchanged labels and single labels that are likely wrong, with pictures; nothing where there are none."""
     parts, mixed = [], mixed_by_mirroring(measured)
-    for one in measured.exchanges[:2]:
+    for one in shown_exchanges(measured)[:2]:
         words = (
             f"In {one.learnt:.1%} of the frames learnt from, '{one.first}' is found where '{one.second}' is labelled, and the reverse"
             + (f"; in {one.scored:.1%} of those held out" if math.isfinite(one.scored) else "")

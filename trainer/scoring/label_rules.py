@@ -85,7 +85,12 @@ def _of(one: Exchange) -> frozenset[str]:
 
 def _exchanges(m: Measurements) -> list[Exchange]:
     """Those that are the labels' own."""
-    return [one for one in m.exchanges if one not in mixed_by_mirroring(m)]
+    return [one for one in shown_exchanges(m) if one not in mixed_by_mirroring(m)]
+
+
+def shown_exchanges(m: Measurements) -> tuple[Exchange, ...]:
+    """Those that may be shown; of labels that have changed since only mirroring's, as the network may have learnt the others from them."""
+    return mixed_by_mirroring(m) if m.relabelled else m.exchanges
 
 
 def other_names(m: Measurements, commands: NextCommands) -> NextStep | None:
@@ -117,7 +122,8 @@ def video_with_other_names(m: Measurements) -> OtherNames | None:
     """The first video whose names differ; until they are set right, errors on it are those of the names."""
     mixed = {_of(one) for one in mixed_by_mirroring(m)}
     own = [replace(one, pairs=tuple(pair for pair in one.pairs if frozenset(pair) not in mixed)) for one in m.other_names]
-    return next((one for one in own if one.pairs and all(_is_learnt(m, name) for pair in one.pairs for name in pair)), None)
+    unchanged = [one for one in own if one.group not in m.relabelled]
+    return next((one for one in unchanged if one.pairs and all(_is_learnt(m, name) for pair in one.pairs for name in pair)), None)
 
 
 def _is_learnt(m: Measurements, name: str) -> bool:
@@ -140,6 +146,19 @@ def exchanged(m: Measurements, commands: NextCommands) -> NextStep | None:
         "is labelled, and the other way round.",
         do=there.do,
         command=there.command,
+    )
+
+
+def relabelled(m: Measurements, commands: NextCommands) -> NextStep | None:
+    """Frames whose labels have changed since they were learnt from: what the network has memorised of them is no longer there."""
+    if not m.relabelled or mirrored(m, commands) is not None:  # which trains with the labels as they are, too
+        return None
+    return NextStep(
+        kind="relabelled",
+        why=f"Labels of {len(m.relabelled)} of the {frames(m.learnt)} it has learnt from have changed since the training: what it answers "
+        "may be what they were before.",
+        do="Train again with them. Until then no label is called wrong, as the network may have memorised the one before.",
+        command=commands.again(),
     )
 
 
@@ -178,7 +197,9 @@ def single_labels(m: Measurements, commands: NextCommands) -> NextStep | None:
 
 
 def suspects(m: Measurements) -> list[Suspect]:
-    """Labels that are likely wrong, without those of points that mirroring has mixed."""
+    """Labels that are likely wrong, without those of points that mirroring has mixed; none where labels have changed since."""
+    if m.relabelled:
+        return []
     mixed = {name for one in mixed_by_mirroring(m) for name in _of(one)}
     return [one for one in m.suspects if one.point not in mixed]
 
@@ -191,7 +212,7 @@ def _far(suspect: Suspect, m: Measurements) -> bool:
 
 def _few_exchanged(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Exchanged labels that are too few to be told from a network's own mistakes: worth a look all the same."""
-    few = [one for one in m.exchanges if one.learnt < _least_exchanged(m)]
+    few = [one for one in shown_exchanges(m) if one.learnt < _least_exchanged(m)]
     if not few or not looks_at_images(m) or hardly_trained(m):
         return None
     first, mixed = few[0], mixed_by_mirroring(m)
