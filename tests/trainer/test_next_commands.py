@@ -104,12 +104,12 @@ def test_names_of_one_video_are_exchanged_in_a_project_made_of_the_table(tmp_pat
     Path("table.csv").write_text(f"scorer,me,me,me,me\nbodyparts,snout,snout,tail,tail\ncoords,x,y,x,y\n{rows}")
     advice = NextCommands(data=("table.csv",), bundle="models/mine").rename("tuesday", {"tail": "snout", "snout": "tail"})
     assert advice is not None
-    *before, scored = advice.command.split(" && ")
+    *before, trained = advice.command.split(" && ")
     run(" && ".join(before))
     found = open_project(Path("models/mine-labels")).read_layer("first-person").frames
     assert found["images/tuesday/000001.png"].animals == [{"tail": (5.0, 6.0), "snout": (30.0, 40.0)}]
     assert found["images/monday/000001.png"].animals == [{"snout": (5.0, 6.0), "tail": (30.0, 40.0)}]
-    assert scored == "trainer evaluate models/mine --data models/mine-labels"
+    assert trained == "trainer fit --data models/mine-labels --out models/mine-renamed --epochs 40"
 
 
 def again(given: NextCommands) -> NextCommands:

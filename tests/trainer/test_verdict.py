@@ -110,7 +110,7 @@ CASES = {
         ),
         "other names",
         "trainer project rename mouse --video tuesday --points tail:snout snout:tail --renaming 1 && "
-        "trainer evaluate models/mine --data mouse",
+        "trainer fit --data mouse --out models/mine-renamed --head xy --hold-out a b --view crop --minutes 5",
     ),
     "too low resolution": (
         seen_at(3.0, replace(GOOD, train_median_px=4.4, train_mean_px=5.0, median_px=5.4, mean_px=6.0)),
@@ -354,10 +354,26 @@ def test_names_that_are_no_exchange_are_looked_at_and_those_of_tables_are_rename
     table = NextCommands(data=("a.csv",), bundle="m")
     assert verdict(swapped, table).steps[0].command == (
         "trainer project import m-labels a.csv --annotator first-person && "
-        "trainer project rename m-labels --video tuesday --points tail:snout snout:tail --renaming 1 && trainer evaluate m --data m-labels"
+        "trainer project rename m-labels --video tuesday --points tail:snout snout:tail --renaming 1 && "
+        "trainer fit --data m-labels --out m-renamed --epochs 40"
     )
     several = replace(table, data=("a.csv", "b.csv"))  # in which groups may be called otherwise than in their own set
     assert "rename" not in verdict(swapped, several).steps[0].command
+
+
+def test_renamed_labels_are_trained_with_again_unless_no_frame_of_their_video_was_learnt_from() -> None:
+    swapped = CASES["wrong names"][0]
+    learnt = replace(swapped, groups=(replace(NEW_VIDEO, learnt=20),))
+    for table in (PLACE, TABLE):
+        step = verdict(learnt, replace(table, taken=frozenset(("mine-renamed",)))).steps[0]
+        assert "train again: the names were learnt as they are" in step.do
+        assert " --out models/mine-renamed-2 " in step.command, "beside what is there"
+        scored = verdict(replace(swapped, groups=(NEW_VIDEO,)), table).steps[0]
+        assert "score again: no frame of it was learnt from" in scored.do
+        assert scored.command.split(" && ")[-1].startswith("trainer evaluate models/mine --data m")
+    half = replace(learnt, other_names=(OtherNames(group="tuesday", pairs=(("snout", "tail"),), frames=23),))
+    assert "After corrections train again" in verdict(half, PLACE).steps[0].do
+    assert "Then score again" in verdict(replace(half, groups=(NEW_VIDEO,)), PLACE).steps[0].do
 
 
 def test_a_network_that_sees_more_is_given_as_many_times_longer_as_it_computes_more() -> None:
@@ -688,7 +704,7 @@ def test_labels_that_may_be_wrong_are_shown_where_they_can_be_corrected(measured
         "trainer project import models/mine-labels a.csv --annotator first-person --keep-changed && "
         "trainer label models/mine-labels --annotator first-person --bundle models/mine"
     )
-    assert "(w: the label farthest from an answer, then the next)" in step.do
+    assert "(w: the label farthest from an answer, then the next). After corrections train again: it has learnt from these" in step.do
     assert "From then on, train on models/mine-labels" in step.do
 
 
@@ -741,6 +757,7 @@ ROWS = {  # what is said of each rule in the table of docs/training.md; rules th
     "mirrored": "mirrored",
     "other_names": "other names",
     "exchanged": "exchanged",
+    "relabelled": "relabelled",
     "nothing_held_out": "nothing held out",
     "no_movement": "no movement",
     "learnt_nothing": "learnt nothing",

@@ -55,6 +55,14 @@ def test_exchanged_labels_and_a_single_one_that_is_wrong_are_shown_apart(train: 
     assert "Labels most likely wrong" in shown
 
 
+def test_no_label_is_shown_as_wrong_where_labels_have_changed_since(train: Evaluation) -> None:
+    found = measure(train, train, Circumstances(labels=train.frames, radii=RADII, relabelled=("monday",)))
+    assert found.exchanges
+    assert found.suspects
+    assert fault_section(found, train, train) == ""
+    assert fault_section(replace(found, mirrored=()), train, train).startswith("<h2>Exchanged: snout"), "mirroring's, and none of labels"
+
+
 def test_frames_are_right_by_most_of_their_points_and_counted_where_they_have_labels(train: Evaluation, tmp_path: Path) -> None:
     """Of 30 frames, four have both points exchanged, and one has one of its two points wrong."""
     without = train.frames.points.copy()

@@ -9,6 +9,7 @@ import numpy as np
 from tracker.whole_files import write_whole
 from trainer.errors import TrainingError
 from trainer.labels.image_keys import found_in, image_keys
+from trainer.labels.label_places import Places, places_by_key
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import Split, SplitChoice, choose_split
 
@@ -22,11 +23,13 @@ class SplitRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         train: learnt from.
         held_out: not learnt from by this run.
         before: learnt from by the weights that it began with, and not by itself; not in the file where there are none.
+        labels: where the points of those learnt from were labelled then, by digest of the image; none in files of earlier versions.
     """
 
     train: tuple[str, ...]
     held_out: tuple[str, ...]
     before: tuple[str, ...] = ()
+    labels: dict[str, Places] = msgspec.field(default_factory=dict)
 
     @property
     def learnt(self) -> tuple[str, ...]:
@@ -65,7 +68,9 @@ def write_record(run: Path, frames: LabelledFrames, split: Split, *, began_with:
     train = tuple(keys[split.train].tolist())
     own = frozenset(train)
     before = () if began_with is None else tuple(key for key in dict.fromkeys(began_with.learnt) if key not in own)
-    record = SplitRecord(train=train, held_out=tuple(keys[split.held_out].tolist()), before=before)
+    labels = {} if began_with is None else {key: began_with.labels[key] for key in before if key in began_with.labels}
+    labels |= places_by_key(frames.subset(split.train), train)
+    record = SplitRecord(train=train, held_out=tuple(keys[split.held_out].tolist()), before=before, labels=labels)
     run.mkdir(parents=True, exist_ok=True)
     write_whole(run / RECORD_FILE, msgspec.json.encode(record))
 

@@ -16,6 +16,7 @@ from trainer.bundle_places import run_folder
 from trainer.errors import TrainingError
 from trainer.formats.empty_cells import Empty
 from trainer.formats.read_labels import read_and_join
+from trainer.labels.label_places import relabelled
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import SplitChoice
 from trainer.labels.split_record import read_record, split_for_comparison
@@ -30,6 +31,8 @@ from trainer.scoring.evaluate import evaluate, refuse_other_points
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import floor_of_data
 from trainer.scoring.training_record import empty_as_trained
+from trainer.scoring.typed_commands import typed
+from trainer.sentences import frames as in_frames
 from trainer.training.checkpoint import CHECKPOINTS, LAST, load_network
 from trainer.training.fit_settings import FitSettings
 from trainer.training.lighting_choice import BACKGROUND_FILE, NONE
@@ -80,10 +83,14 @@ def refresh_bundle(
     meaning = empty or empty_as_trained(bundle)
     frames = _fitted_as(in_use, read_and_join(data, meaning))
     refuse_other_points(in_use, frames, remedy="refresh it with labels of the same point names, or train anew without --refresh")
-    division = split_for_comparison(frames, read_record(run), split)
+    record = read_record(run)
+    division = split_for_comparison(frames, record, split)
+    changed = int(relabelled(frames, record.labels).sum())
     if not division.added:
-        raise TrainingError(f"{bundle}: knows all {len(frames)} frames already; give new labels beside the old")
+        raise TrainingError(f"{bundle}: knows all {len(frames)} frames already; {_remedy(bundle, data, changed)}")
     console.print(f"{division.known} frames known to {bundle.name}, {division.added} added", soft_wrap=True)
+    if changed:
+        console.print(_remedy(bundle, data, changed), soft_wrap=True, highlight=False, markup=False)
     last = run / CHECKPOINTS / LAST
     asked = from_weights(lit_as(in_use, settings, run), last)
     kept = kept_on_refresh(in_use, judging=judging, settings=asked, checkpoint=last, augment_file=augment_file)
@@ -113,6 +120,17 @@ def refresh_bundle(
             write_augment_file(kept.settings.augment, request.run)
         _take_the_place(request.run, run)
     return made
+
+
+def _remedy(bundle: Path, data: Sequence[Path], changed: int) -> str:
+    """What to do where nothing was added, or labels have changed: weights that know the labels before keep much of them."""
+    if not changed:
+        return "give new labels beside the old"
+    verdict_of = typed("evaluate", str(bundle), "--data", *map(str, data))
+    return (
+        f"labels of {in_frames(changed)} that it has learnt from have changed since, and a refresh begins with weights that have "
+        f"memorised the labels before: train anew without --refresh (`{verdict_of}` prints the command with the options of its training)"
+    )
 
 
 def _fitted_as(in_use: Bundle, frames: LabelledFrames) -> LabelledFrames:

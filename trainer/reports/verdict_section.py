@@ -13,7 +13,7 @@ from trainer.scoring.bias import bias_in_words, is_biased
 from trainer.scoring.correct_radius import Radii
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.label_faults import Exchange
-from trainer.scoring.label_rules import mixed_by_mirroring, suspects
+from trainer.scoring.label_rules import mixed_by_mirroring, shown_exchanges, suspects
 from trainer.scoring.measurements import BORDER_PX, Measurements, PointMeasure
 from trainer.scoring.next_step import NextStep, fails_at_border
 from trainer.scoring.verdict import Verdict
@@ -94,7 +94,7 @@ def point_table(measured: Measurements, radii: Radii) -> str:
 def fault_section(measured: Measurements, train: Evaluation, held_out: Evaluation | None) -> str:
     """Exchanged labels and single labels that are likely wrong, with pictures; nothing where there are none."""
     mixed = mixed_by_mirroring(measured)
-    parts = [_exchange_part(one, train, mirrored=one in mixed) for one in measured.exchanges[:2]]
+    parts = [_exchange_part(one, train, mirrored=one in mixed) for one in shown_exchanges(measured)[:2]]
     learnt, other = ([one for one in suspects(measured) if one.learnt == kind] for kind in (True, False))
     if learnt or other:
         said = "Labels far from where the network is sure that the point is. Some will be right, and the network wrong: look."

@@ -10,6 +10,7 @@ from trainer.bundle_places import run_folder
 from trainer.errors import TrainingError
 from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.image_keys import found_in
+from trainer.labels.label_places import relabelled
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import Split, split_from
 from trainer.labels.split_record import RECORD_FILE, SplitRecord, read_record
@@ -92,6 +93,17 @@ def split_as_trained(bundle: Bundle, frames: LabelledFrames, *, source: str) -> 
             f"{bundle.folder}: {found} ({about.split}); train it again with `trainer fit`, so that frames it has not seen judge it"
         )
     return split
+
+
+def relabelled_videos(bundle: Bundle, frames: LabelledFrames) -> tuple[str, ...]:
+    """The video of each frame whose labels have changed since the bundle has learnt from it; nothing where nobody recorded them.
+
+    Raises:
+        LabelError: an image cannot be read.
+    """
+    record = _record(bundle)
+    changed = relabelled(frames, record.labels if record is not None else {})
+    return tuple(video for video, other in zip(frames.group, changed.tolist(), strict=True) if other)
 
 
 def _record(bundle: Bundle) -> SplitRecord | None:

@@ -18,7 +18,7 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import fields_of_view
 from trainer.scoring.appearances import appearances_of
 from trainer.scoring.breakdown import GroupErrors, TagErrors, by_group, by_tag
-from trainer.scoring.bundle_split import learnt_in_all, split_of
+from trainer.scoring.bundle_split import learnt_in_all, relabelled_videos, split_of
 from trainer.scoring.classical import Chamber, ClassicalScore, needed_names, score_classical
 from trainer.scoring.correct_radius import Radii, stated_radii, usual_radii
 from trainer.scoring.engine_choice import EngineChoice, open_chosen
@@ -238,6 +238,7 @@ def _judged(run: EvaluationRun, data: Sequence[Path]) -> EvaluationRun:
         batch=trained.batch,
         history=history,
         augmentation=run.bundle.description.training.augmentation,
+        relabelled=relabelled_videos(run.bundle, labels) if learnt.data in data else (),  # what is given to train with has them
     )
     measured = measure(learnt.evaluation, judged.evaluation, about)
     for frames in (labels, judged.evaluation.frames):

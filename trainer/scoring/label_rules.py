@@ -24,6 +24,7 @@ from trainer.sentences import frames
 
 FAR_IN_SHORT = 6.0  # of what counts as right: a network that was trained shortly is off by half as much where an image is hard
 WORST_FIRST = "w: the label farthest from an answer, then the next"  # on the labelling page
+TRAIN_AGAIN = "After corrections train again: it has learnt from these labels as they were."
 
 
 def few_frames(m: Measurements, commands: NextCommands) -> NextStep | None:
@@ -67,7 +68,7 @@ def _mirrored(found: tuple[Exchange, ...], commands: NextCommands) -> NextStep:
         f"'{first.second}' is labelled, and the other way round. Training images were mirrored, and {two} did not change places in them, "
         "so the network was shown either name for either point; the labels may all be right.",
         do=f"Train again with {' and '.join(chosen)} as left and right of each other (--no-flip instead would leave mirroring out). "
-        "Labels that are found exchanged after that are worth a look.",
+        "Labels that are found exchanged after that are worth a look; after corrections train again.",
         command=commands.paired([*before, *chosen]),
     )
 
@@ -84,21 +85,30 @@ def _of(one: Exchange) -> frozenset[str]:
 
 def _exchanges(m: Measurements) -> list[Exchange]:
     """Those that are the labels' own."""
-    return [one for one in m.exchanges if one not in mixed_by_mirroring(m)]
+    return [one for one in shown_exchanges(m) if one not in mixed_by_mirroring(m)]
+
+
+def shown_exchanges(m: Measurements) -> tuple[Exchange, ...]:
+    """Those that may be shown; of labels that have changed since only mirroring's, as the network may have learnt the others from them."""
+    return mixed_by_mirroring(m) if m.relabelled else m.exchanges
 
 
 def other_names(m: Measurements, commands: NextCommands) -> NextStep | None:
     """A video, or half of all frames, whose names mean other points."""
     found = video_with_other_names(m)
     if found is not None:
-        renaming = commands.rename(found.group, {other: own for own, other in found.pairs})
-        look = f"Look at the labels of '{found.group}' beside the answers, and correct their names; then score again."
+        learnt = not any(one.name == found.group and not one.learnt for one in m.groups)
+        renaming = commands.rename(found.group, {other: own for own, other in found.pairs}, learnt=learnt)
+        then = TRAIN_AGAIN if learnt else "Then score again: no frame of it was learnt from."
+        look = f"Look at the labels of '{found.group}' beside the answers, and correct their names. {then}"
         advice = renaming or commands.answers_beside_labels(look)
         return NextStep(kind="other names", why=found.sentence, do=advice.do, command=advice.command)
     unclear = next((one for one in _exchanges(m) if one.learnt >= NAMES_UNCLEAR), None)
     if unclear is None or not looks_at_images(m) or hardly_trained(m):
         return None
-    there = commands.answers_beside_labels(f"Agree on which of the two is which in every image, and correct the labels ({WORST_FIRST}).")
+    there = commands.answers_beside_labels(
+        f"Agree on which of the two is which in every image, and correct the labels ({WORST_FIRST}). {TRAIN_AGAIN}"
+    )
     return NextStep(
         kind="other names",
         why=f"'{unclear.first}' and '{unclear.second}' are exchanged in {unclear.learnt:.0%} of the frames learnt from: their names do "
@@ -112,7 +122,8 @@ def video_with_other_names(m: Measurements) -> OtherNames | None:
     """The first video whose names differ; until they are set right, errors on it are those of the names."""
     mixed = {_of(one) for one in mixed_by_mirroring(m)}
     own = [replace(one, pairs=tuple(pair for pair in one.pairs if frozenset(pair) not in mixed)) for one in m.other_names]
-    return next((one for one in own if one.pairs and all(_is_learnt(m, name) for pair in one.pairs for name in pair)), None)
+    unchanged = [one for one in own if one.group not in m.relabelled]
+    return next((one for one in unchanged if one.pairs and all(_is_learnt(m, name) for pair in one.pairs for name in pair)), None)
 
 
 def _is_learnt(m: Measurements, name: str) -> bool:
@@ -127,7 +138,7 @@ def exchanged(m: Measurements, commands: NextCommands) -> NextStep | None:
         return None
     first = found[0]
     there = commands.answers_beside_labels(
-        f"Look at the frames that the report shows as exchanged and correct their labels ({WORST_FIRST})."
+        f"Look at the frames that the report shows as exchanged and correct their labels ({WORST_FIRST}). {TRAIN_AGAIN}"
     )
     return NextStep(
         kind="exchanged",
@@ -135,6 +146,19 @@ def exchanged(m: Measurements, commands: NextCommands) -> NextStep | None:
         "is labelled, and the other way round.",
         do=there.do,
         command=there.command,
+    )
+
+
+def relabelled(m: Measurements, commands: NextCommands) -> NextStep | None:
+    """Frames whose labels have changed since they were learnt from: what the network has memorised of them is no longer there."""
+    if not m.relabelled or mirrored(m, commands) is not None:  # which trains with the labels as they are, too
+        return None
+    return NextStep(
+        kind="relabelled",
+        why=f"Labels of {len(m.relabelled)} of the {frames(m.learnt)} it has learnt from have changed since the training: what it answers "
+        "may be what they were before.",
+        do="Train again with them. Until then no label is called wrong, as the network may have memorised the one before.",
+        command=commands.again(),
     )
 
 
@@ -146,7 +170,7 @@ def scattered(m: Measurements, commands: NextCommands) -> NextStep | None:
         kind="scattered labels",
         why=f"The labels scatter by about {m.scatter_px:.1f} px, which makes up most of the mean error of {m.mean_px:.1f} px: the animal's "
         "labelled shape varies more than the one that is found.",
-        do="Have a second person label some of the frames, agree on where each point is, and correct the labels.",
+        do=f"Have a second person label some of the frames, agree on where each point is, and correct the labels. {TRAIN_AGAIN}",
         command=commands.second_opinion(),
     )
 
@@ -161,7 +185,7 @@ def single_labels(m: Measurements, commands: NextCommands) -> NextStep | None:
         return _few_exchanged(m, commands)
     first = wrong[0]
     there = commands.answers_beside_labels(
-        f"Look at the labels that the report shows as likely wrong, first '{first.point}' in {first.image} ({WORST_FIRST})."
+        f"Look at the labels that the report shows as likely wrong, first '{first.point}' in {first.image} ({WORST_FIRST}). {TRAIN_AGAIN}"
     )
     return NextStep(
         kind="single labels",
@@ -173,7 +197,9 @@ def single_labels(m: Measurements, commands: NextCommands) -> NextStep | None:
 
 
 def suspects(m: Measurements) -> list[Suspect]:
-    """Labels that are likely wrong, without those of points that mirroring has mixed."""
+    """Labels that are likely wrong, without those of points that mirroring has mixed; none where labels have changed since."""
+    if m.relabelled:
+        return []
     mixed = {name for one in mixed_by_mirroring(m) for name in _of(one)}
     return [one for one in m.suspects if one.point not in mixed]
 
@@ -186,13 +212,13 @@ def _far(suspect: Suspect, m: Measurements) -> bool:
 
 def _few_exchanged(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Exchanged labels that are too few to be told from a network's own mistakes: worth a look all the same."""
-    few = [one for one in m.exchanges if one.learnt < _least_exchanged(m)]
+    few = [one for one in shown_exchanges(m) if one.learnt < _least_exchanged(m)]
     if not few or not looks_at_images(m) or hardly_trained(m):
         return None
     first, mixed = few[0], mixed_by_mirroring(m)
     if first in mixed:
         return _mirrored(mixed, commands)
-    there = commands.answers_beside_labels(f"Look at the frames that the report shows as exchanged ({WORST_FIRST}).")
+    there = commands.answers_beside_labels(f"Look at the frames that the report shows as exchanged ({WORST_FIRST}). {TRAIN_AGAIN}")
     return NextStep(
         kind="single labels",
         why=f"In {frames(first.frames)} learnt from '{first.first}' is found where '{first.second}' is labelled, and the other way round: "

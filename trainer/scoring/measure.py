@@ -41,6 +41,7 @@ class Circumstances:
         empty: the surest answer for a scene without the animal, where known.
         curve: what a learning curve of the same labels says, sentences.
         augmentation: in force, where known.
+        relabelled: the video of each frame learnt from whose labels have changed since.
     """
 
     labels: LabelledFrames
@@ -54,6 +55,7 @@ class Circumstances:
     empty: EmptyScene | None = None
     curve: tuple[str, ...] = ()
     augmentation: Augmentation | None = None
+    relabelled: tuple[str, ...] = ()
 
 
 def measure(train: Evaluation, held_out: Evaluation | None, about: Circumstances) -> Measurements:
@@ -97,6 +99,7 @@ def measure(train: Evaluation, held_out: Evaluation | None, about: Circumstances
         confidence=measure_confidence(scored, within_px=within) if scored is not None else None,
         empty=about.empty,
         curve=about.curve,
+        relabelled=about.relabelled,
     )
     return _without_training(made) if made.in_part and len(about.labels) < FEWEST_LEARNT else made
 

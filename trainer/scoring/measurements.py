@@ -135,6 +135,7 @@ class Measurements:
         confidence: what the confidences are worth; None where nothing judges them.
         empty: the surest answer for a scene without the animal; None where that is not known.
         curve: what a learning curve of the same labels says, sentences; empty where there is none.
+        relabelled: the video of each frame learnt from whose labels have changed since: answers may be those of the labels before.
     """
 
     learnt: int
@@ -164,6 +165,7 @@ class Measurements:
     confidence: ConfidenceMeasure | None = None
     empty: EmptyScene | None = None
     curve: tuple[str, ...] = ()
+    relabelled: tuple[str, ...] = ()
 
     @property
     def in_part(self) -> bool:

@@ -8,7 +8,7 @@ there is left out.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -112,10 +112,11 @@ class NextCommands:
         """Where labels are looked at and corrected, with the bundle's answers beside them, the worst first."""
         return Advice(f"{do}{self._from_then_on}", self._label_page("--bundle", self.bundle))
 
-    def rename(self, group: str, names: Mapping[str, str]) -> Advice | None:
-        """Other names for the labels of one video, and the score with them; None where names are not exchanged among each other.
+    def rename(self, group: str, names: Mapping[str, str], *, learnt: bool = True) -> Advice | None:
+        """Other names for the labels of one video, and what follows; None where names are not exchanged among each other.
 
-        Of several sets of labels it is not known which one calls a video so.
+        A network that has learnt the names as they were is trained again; one that has not is scored. Of several sets of labels it is
+        not known which one calls a video so.
         """
         if set(names) != set(names.values()) or len(self.data) > 1:
             return None
@@ -128,8 +129,11 @@ class NextCommands:
         once = ["--renaming", str(self.renamed.get(group, 0) + 1)]  # run again, it would exchange them back
         renamed = [*first, typed("project", "rename", project, "--video", group, "--points", *points, *once)]
         said = "" if self.project is not None else f" From then on, train on {project}: the labels before have the old names."
-        scored = self.evaluate() if self.project is not None else typed("evaluate", self.bundle, "--data", project)
-        return Advice(f"Rename these points in the labels of '{group}', then score again.{said}", after_each_other([*renamed, scored]))
+        with_it = replace(self, data=(project,), project=project)
+        then, last = "score again: no frame of it was learnt from", with_it.evaluate()
+        if learnt:
+            then, last = "train again: the names were learnt as they are", with_it.again("renamed")
+        return Advice(f"Rename these points in the labels of '{group}', then {then}.{said}", after_each_other([*renamed, last]))
 
     def second_opinion(self) -> str:
         """How far apart people's labels lie, or how to find out."""
@@ -140,6 +144,10 @@ class NextCommands:
     def longer(self, times: float) -> str:
         """The same training, several times as long."""
         return self._fit("longer", *self._longer(self._enough(max(times, 2))))
+
+    def again(self, ending: str = "again") -> str:
+        """The same training on the labels as they are then."""
+        return self._fit(ending, *self._length())
 
     def time_of_longer(self, times: float) -> str:
         """How long that takes, a sentence to follow another; empty where nothing is known of it."""

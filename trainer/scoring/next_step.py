@@ -18,6 +18,7 @@ Kind = Literal[
     "few labels",
     "other names",
     "exchanged",
+    "relabelled",
     "mirrored",
     "nothing held out",
     "no movement",

@@ -48,7 +48,8 @@ MOST_NEEDY = 3  # points and videos that are named as in need of labels
 RULE = (
     f"Rules, in this order: too few frames (below {FEWEST_FRAMES}); points exchanged that lie alike, where images were mirrored in "
     "training and the two did not change places; a video whose answers lie at other points' labels; points exchanged in "
-    f"{EXCHANGED:.0%} of the training frames; labels of which the mean position is within what counts as right; "
+    f"{EXCHANGED:.0%} of the training frames; frames learnt from whose labels have changed since; "
+    "labels of which the mean position is within what counts as right; "
     f"a mean error above {BASELINE_SHARE:.0%} of the mean-position baseline; labels whose own scatter "
     f"makes up {SCATTER_SHARE:.0%} of the error; training frames not found after fewer than {ENOUGH_PICTURES} pictures, with which "
     f"nothing else is concluded from answers; a point with fewer than {RARE:.0%} of the labels of another and {RARE_TIMES:g} "
@@ -75,6 +76,7 @@ RULES: tuple[Rule, ...] = (
     label_rules.mirrored,
     label_rules.other_names,
     label_rules.exchanged,
+    label_rules.relabelled,
     training_rules.nothing_held_out,
     training_rules.no_movement,
     training_rules.learnt_nothing,
@@ -105,6 +107,7 @@ OF_NAMES = (  # what an error says that other names may be the cause of
     "not good enough", "not exact",
 )  # fmt: skip
 OF_MIRRORING = (*OF_NAMES, "too short", "resolution")  # the same, and what the next training shows
+OF_CHANGES = (*OF_MIRRORING, "learnt nothing")  # the same of labels that have changed since
 OF_LABELS = (  # first steps that ask for more labels, or for how many; beside others, more of them are not what is needed
     "few frames", "few held out", "few labels", "no movement", "rare point", "unlike", "border", "over-fitted",
     "lost point", "inexact point", "lost", "not good enough", "not exact", "confidence",
@@ -174,7 +177,7 @@ def _judged(m: Measurements, commands: NextCommands) -> Verdict:
     if label_rules.video_with_other_names(m) is not None:
         steps = [step for step in steps if step.kind not in OF_NAMES]
     mixed = label_rules.mirrored(m, commands) is not None
-    steps = [step for step in steps if not (mixed and step.kind in OF_MIRRORING)]
+    steps = [step for step in steps if not (mixed and step.kind in OF_MIRRORING) and not (m.relabelled and step.kind in OF_CHANGES)]
     if any(step.kind == "exchanged" for step in steps):  # a longer training learns them as they are, and looks good on its own labels
         steps = [step for step in steps if step.kind != "too short"]
     well = training_rules.good(m, commands)
@@ -217,6 +220,8 @@ def _nothing_until(m: Measurements, commands: NextCommands) -> str:
         return "Until mirrored pictures show each point under its own name, the error says nothing of more labels or a longer training."
     if named_otherwise is not None:
         return f"Until the names in '{named_otherwise.group}' are set right, its error says nothing of more labels or a longer training."
+    if m.relabelled:
+        return "Until it is trained with the labels as they are, the error says nothing of more labels or a longer training."
     return ""
 
 
