@@ -104,6 +104,7 @@ def refresh_bundle(
         judging=kept.judging,
         begins_anew=another != kept.settings,
         radii_from=kept.radii_from,
+        mirrored_as=kept.mirrored_as,
         notes=kept.sentences,
         anew=True,  # what an earlier refresh left there has been refused, or was of fewer labels
         replaced=f"{bundle}: this network took the place of the one made {in_use.description.created}, of which no copy is kept.",
