@@ -120,7 +120,8 @@ def refresh_bundle(
 
 def _refuse_too_few(bundle: Path, frames: LabelledFrames, parts: Split, *, accept_worse: bool) -> None:
     """Before the training, which the gate behind it would refuse however good it is."""
-    count = int(np.isfinite(frames.points[parts.held_out]).all(axis=-1).any(axis=(1, 2)).sum())
+    labelled = np.isfinite(frames.points[parts.held_out]).all(axis=-1)  # (n, animals, points)
+    count = int(np.logical_or.reduce(labelled, axis=(1, 2)).sum())
     if count < FEWEST_FRAMES and not accept_worse:
         held_out = "held-out frame is" if count == 1 else "held-out frames are"
         raise TrainingError(

@@ -55,10 +55,9 @@ def beginning_apart_from(settings: FitSettings, frames: LabelledFrames, *, run: 
     """
     own = Path(settings.weights).resolve().is_relative_to(run.resolve())
     weights = weights_apart_from(first_weights(settings.weights) if own else settings.weights, frames)
-    if weights != SCRATCH:
-        return replace(settings, weights=weights)
-    of_weights = {"trained": "all", "pretrained_rate": PRETRAINED_RATE} if settings.weights != SCRATCH else {}
-    return replace(settings, weights=weights, **of_weights)  # which random ones do not take
+    if weights == SCRATCH != settings.weights:  # random ones take no rate of their own, and all learn
+        return replace(settings, weights=weights, trained="all", pretrained_rate=PRETRAINED_RATE)
+    return replace(settings, weights=weights)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
