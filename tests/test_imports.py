@@ -97,6 +97,7 @@ NEED_AN_EXTRA = (
     "tracker.recording.tables",
     "tracker.recording.encoder_choice",
     "tracker.recording.video_by_number",
+    "tracker.recording.video_container",
     "tracker.recording.video_segment",
     "tracker.recording.whole_session",
     "tracker.triangulation.replay",

@@ -79,3 +79,36 @@ def test_sets_that_disagree_are_refused_with_both_sides(
 ) -> None:
     with pytest.raises(LabelError, match=message):
         join_labels([sets[0], replace(sets[1], **changes)], sources=SOURCES)  # type: ignore[arg-type]
+
+
+def with_pairs(frames: LabelledFrames, *pairs: tuple[str, str]) -> LabelledFrames:
+    """The frames with four key points, some of which are paired."""
+    names, (count, animals) = ("nose", "one", "two", "three"), frames.points.shape[:2]
+    points, hidden = np.ones((count, animals, len(names), 2)), np.zeros((count, animals, len(names)), bool)
+    return replace(frames, points=points, hidden=hidden, point_names=names, skeleton=(), pairs=pairs)
+
+
+@pytest.mark.parametrize(
+    ("of_old", "of_new", "expected"),
+    [
+        ([], [("one", "two")], (("one", "two"),)),
+        ([("nose", "three")], [("one", "two")], (("nose", "three"), ("one", "two"))),
+        ([("one", "two")], [("two", "one")], (("one", "two"),)),
+        ([("nose", "nose")], [("one", "two")], (("nose", "nose"), ("one", "two"))),
+    ],
+    ids=["of the second alone", "others in each", "the same turned round", "without a side"],
+)
+def test_points_are_paired_that_any_set_pairs(
+    sets: tuple[LabelledFrames, LabelledFrames],
+    of_old: list[tuple[str, str]],
+    of_new: list[tuple[str, str]],
+    expected: tuple[tuple[str, str], ...],
+) -> None:
+    assert join_labels([with_pairs(sets[0], *of_old), with_pairs(sets[1], *of_new)], sources=SOURCES).pairs == expected
+
+
+@pytest.mark.parametrize("other", ["three", "one"])
+def test_sets_that_pair_a_point_with_different_ones_are_refused(sets: tuple[LabelledFrames, LabelledFrames], other: str) -> None:
+    message = rf"new\.csv: pairs 'one' with '{other}', old\.csv with 'two', as left and right: give sets that agree"
+    with pytest.raises(LabelError, match=message):
+        join_labels([with_pairs(sets[0], ("one", "two")), with_pairs(sets[1], ("one", other))], sources=SOURCES)

@@ -5,15 +5,19 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.trainer.test_refresh import LONGER, QUICK, project
 from tracker.bundle import read_bundle
+from tracker.bundle_description import Augmentation
 from trainer.__main__ import main
+from trainer.formats.read_labels import read_labels
 from trainer.pipeline.kept_on_refresh import AUGMENT_FILE, KeptOnRefresh, kept_augment_file, kept_on_refresh
 from trainer.scoring.correct_radius import FIGURES_FILE, Judging
 from trainer.training.augment import FLIP, AugmentSettings
 from trainer.training.augment_file import read_augment_file
+from trainer.training.augmentation_choice import settled
 from trainer.training.checkpoint import CHECKPOINTS, LAST
 from trainer.training.fit_settings import FitSettings
 
@@ -151,6 +155,51 @@ def test_where_other_views_are_asked_for_they_settle_mirroring_and_turning_anew(
     (said,) = [one for one in found.sentences if one.startswith("not as in mine")]
     assert "flip what the labels say instead of 0.25; two_views yes instead of no" in said
     assert kept(rig, augment=AugmentSettings(two_views=False)).settings.augment.flip == 0.25
+
+
+def recorded(flip: float, pairs: tuple[tuple[str, str], ...]) -> Augmentation:
+    return Augmentation(flip=flip, rotation_deg=30.0, pairs=pairs, two_views=False)
+
+
+@pytest.mark.parametrize(
+    ("before", "asked", "flip"),
+    [
+        (recorded(0.0, ()), AugmentSettings(pairs=(("head", "tail"),)), None),
+        (recorded(0.0, ()), AugmentSettings(pairs=(("head", "tail"),), flip=0.0), 0.0),
+        (recorded(0.0, ()), AugmentSettings(pairs=(("head", "tail"),), flip=0.5), 0.5),
+        (recorded(0.0, ()), AugmentSettings(), 0.0),
+        (recorded(0.0, (("head", "tail"),)), AugmentSettings(pairs=(("tail", "head"),)), 0.0),
+        (recorded(0.25, ()), AugmentSettings(pairs=(("head", "tail"),)), None),
+    ],
+    ids=["others", "and not mirrored", "and mirrored", "none", "the same", "others where images were mirrored"],
+)
+def test_where_other_pairs_are_asked_for_the_labels_settle_mirroring_anew(
+    own: Path, before: Augmentation, asked: AugmentSettings, flip: float | None
+) -> None:
+    path = own / "mine" / "bundle.json"
+    training = json.loads(path.read_text())["training"]
+    rewritten(path, training=training | {"augmentation": msgspec.to_builtins(before)})
+    found = kept(own, augment=asked)
+    assert (found.settings.augment.flip, found.settings.augment.rotation_deg) == (flip, 30.0)
+    changes = [one for one in found.sentences if one.startswith("not as in mine")]
+    assert (f"flip what the labels say instead of {before.flip:g}" in "".join(changes)) == (flip is None)
+
+
+def test_pairs_that_a_sentence_asked_for_mirror_the_images_of_a_refresh(own: Path) -> None:
+    path = own / "mine" / "bundle.json"
+    training = json.loads(path.read_text())["training"]
+    rewritten(path, training=training | {"augmentation": training["augmentation"] | {"flip": 0.0}})
+    found = kept(own, augment=AugmentSettings(pairs=(("head", "tail"),)))
+    said = settled(found.settings, read_labels(own / "old"))[1]
+    assert "50% of the training images are mirrored (head and tail then change places)" in said[-1]
+
+
+def test_nobody_is_said_to_have_asked_for_what_is_kept(rig: Path) -> None:
+    frames = replace(read_labels(rig / "old"), point_names=("head", "left tail"))
+    for asked, words in ((AugmentSettings(), "as in mine"), (AugmentSettings(flip=0.5), "as asked for")):
+        found = kept(rig, augment=asked)
+        said = settled(found.settings, frames, mirrored_as=found.mirrored_as)[1]
+        assert any(f"images are mirrored all the same, {words}, and these names stay" in one for one in said), said
 
 
 def test_the_bundle_itself_stands_before_its_run_on_mirroring_and_turning(own: Path) -> None:

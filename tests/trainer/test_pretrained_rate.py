@@ -1,24 +1,31 @@
 """Weights that another network has learnt learn on at a share of the learning rate, which is said, kept and an option."""
 
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from tests.trainer.learnable import labelled
+from tests.trainer.test_refresh import project
 from tests.trainer.test_weights import QUICK, empty, library_weights
 from trainer.__main__ import PROGRAM
 from trainer.commands.choices import fit_settings
 from trainer.errors import TrainingError
-from trainer.experiments.search_space import changed
+from trainer.experiments.search_space import Dimension, changed, refuse_without_effect
+from trainer.labels.split import Split
+from trainer.labels.split_record import write_record
+from trainer.scoring.starting_weights import trained_apart_from
+from trainer.scoring.training_record import TrainedAs
 from trainer.training.augmentation_choice import settled
 from trainer.training.checkpoint import about_run, differences
 from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings, fit_options
 from trainer.training.new_learner import untrained
-from trainer.training.training_options import without_option
+from trainer.training.training_options import beginning_apart_from, without_option
 
 
 @pytest.mark.parametrize(("asked", "share"), [({}, 0.1), ({"pretrained_rate": 0.5}, 0.5), ({"pretrained_rate": 1.0}, 1.0)])
@@ -69,6 +76,50 @@ def test_the_rate_of_weights_taken_over_is_an_option_that_may_be_searched() -> N
     for wrong in ("0", "1.5", "fast"):
         with pytest.raises(SystemExit):
             PROGRAM.parser().parse_args(["fit", "--data", "x", "--pretrained-rate", wrong])
+
+
+@pytest.mark.parametrize(
+    ("space", "weights", "refused"),
+    [
+        (["pretrained_rate"], "scratch", True),
+        (["pretrained_rate", "weights"], "scratch", False),
+        (["pretrained_rate"], "imagenet", False),
+        (["learning_rate"], "scratch", False),
+    ],
+)
+def test_a_rate_of_weights_that_no_network_is_brought_is_not_searched(space: list[str], weights: str, refused: bool) -> None:
+    listed = {
+        "pretrained_rate": Dimension(choices=(0.1, 1.0)),
+        "weights": Dimension(choices=("scratch", "imagenet")),
+        "learning_rate": Dimension(choices=(0.1, 1.0)),
+    }
+    given = {name: listed[name] for name in space}
+    with pytest.raises(TrainingError, match="every network begins at random: give --weights, or leave") if refused else nullcontext():
+        refuse_without_effect(given, FitSettings(weights=weights))
+
+
+def test_a_search_of_that_rate_alone_ends_before_it_begins(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    project(tmp_path / "mice", range(8))
+    (tmp_path / "space.yaml").write_text("pretrained_rate: {choices: [0.1, 1.0]}\n")
+    asked = ["sweep", "--data", str(tmp_path / "mice"), "--study", str(tmp_path / "s.db"), "--space", str(tmp_path / "space.yaml")]
+    assert PROGRAM.main(asked) == 1
+    assert "the space names pretrained_rate, the rate of weights that are brought" in capsys.readouterr().err
+    assert not (tmp_path / "s.db").exists()
+
+
+def test_another_training_at_random_is_not_given_the_rate_of_weights(tmp_path: Path) -> None:
+    frames = labelled(tmp_path, 4)
+    run = tmp_path / "mine.run"
+    write_record(run, frames, Split(train=np.arange(4), held_out=np.arange(0), description="all"))
+    checkpoint = run / "checkpoints" / "last.ckpt"
+    checkpoint.parent.mkdir()
+    checkpoint.write_bytes(b"weights")
+    asked = FitSettings(weights=str(checkpoint), pretrained_rate=0.5, trained="head", batch=4)
+    assert beginning_apart_from(asked, frames, run=tmp_path / "other.run") == FitSettings(batch=4)
+    for kept in (FitSettings(weights="imagenet", pretrained_rate=0.5, trained="head"), FitSettings(pretrained_rate=0.5)):
+        assert beginning_apart_from(kept, frames, run=run) == kept
+    later = TrainedAs(options=("--weights", str(checkpoint), "--pretrained-rate", "0.5", "--batch", "4"))
+    assert trained_apart_from(later, frames).options == ("--batch", "4")
 
 
 def test_the_history_has_the_learning_rate_that_was_asked_for_where_all_weights_are_taken_over(tmp_path: Path) -> None:

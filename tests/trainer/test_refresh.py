@@ -182,6 +182,19 @@ def test_an_export_of_the_labels_learnt_from_adds_nothing(rig: Path, tmp_path: P
     assert (held_out["frames"], learnt["frames"]) == (8, 32)
 
 
+def test_too_few_frames_to_compare_are_refused_before_the_training(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Those that the bundle in use held out are not given, and of the new ones few are held out."""
+    project(own / "new", range(50, 75))
+    assert refresh(own, "new") == 1
+    said = capsys.readouterr().err
+    assert "mine: left as it was: 5 held-out frames are too few to compare the refreshed network with the one in use; expected at" in said
+    assert "give the labels of the bundle in use as well or more new ones, or hold out more of them (--folds 2), or --accept-worse" in said
+    assert not (own / "mine.refresh").exists()
+    before = read_bundle(own / "mine").description.onnx_sha256
+    assert refresh(own, "new", more=("--accept-worse",)) == 0
+    assert read_bundle(own / "mine").description.onnx_sha256 != before
+
+
 def comparison(first_px: float, second_px: float, *, low: float, high: float, p: float) -> Comparison:
     overall = PairedDifference(what="all points", frames=40, first_px=first_px, second_px=second_px, low_px=low, high_px=high, p=p, block=1)
     return Comparison(first="in use", second="refreshed", overall=overall, per_point=(), evaluations=())  # type: ignore[arg-type]

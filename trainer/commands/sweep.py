@@ -112,7 +112,7 @@ def asked_training(options: argparse.Namespace, settings: "FitSettings") -> "Ask
 
 def _task(options: argparse.Namespace, database: "Database") -> "Search":
     from trainer.experiments.frame_division import divide
-    from trainer.experiments.search_space import chosen_space, grid_points, refuse_unknown
+    from trainer.experiments.search_space import chosen_space, grid_points, refuse_unknown, refuse_without_effect
     from trainer.experiments.sweep import Search
     from trainer.experiments.train_runs import labels_of
     from trainer.formats.read_labels import read_settled
@@ -121,6 +121,7 @@ def _task(options: argparse.Namespace, database: "Database") -> "Search":
     usual, space, is_grid = chosen_space(options.preset, options.space, weights=options.weights)
     asked = fit_settings(options, **usual)
     refuse_unknown(space, asked)
+    refuse_without_effect(space, asked)
     grid = options.full_grid or options.sampler == "grid" or (options.sampler is None and is_grid)
     data = data_of(options)
     labels = labels_of(read_settled(data, options.empty), data)

@@ -10,7 +10,7 @@ import msgspec
 
 from tracker.parsing.yaml_file import read_yaml
 from trainer.errors import TrainingError
-from trainer.training.fit_settings import FitSettings
+from trainer.training.fit_settings import SCRATCH, FitSettings
 
 Value = str | int | float | bool
 
@@ -151,6 +151,21 @@ def refuse_unknown(space: Space, base: FitSettings) -> None:
     for name, dimension in space.items():
         for value in dimension.choices or (dimension.low, dimension.high):
             changed(base, {name: int(value) if dimension.whole and isinstance(value, float) else value})
+
+
+def refuse_without_effect(space: Space, base: FitSettings) -> None:
+    """Refuse to search the rate of weights that are brought where none are.
+
+    Raises:
+        TrainingError: every network of the search begins at random.
+    """
+    searched = space.get("weights")
+    begins_with = (base.weights,) if searched is None else searched.choices or ()
+    if "pretrained_rate" in space and set(begins_with) <= {SCRATCH}:
+        raise TrainingError(
+            "the space names pretrained_rate, the rate of weights that are brought, and every network begins at random: give --weights, or "
+            "leave pretrained_rate out"
+        )
 
 
 def changed(base: FitSettings, values: Mapping[str, Any]) -> FitSettings:

@@ -11,6 +11,7 @@ from trainer.errors import LabelError
 from trainer.labels.image_keys import image_keys
 from trainer.labels.images import frame_of
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.mirror import Pairs
 from trainer.labels.misnamed import how_names_differ
 
 logger = logging.getLogger(__name__)
@@ -24,13 +25,15 @@ def join_labels(sets: Sequence[LabelledFrames], *, sources: Sequence[str]) -> La
         sources: what each is called in error messages.
 
     Raises:
-        LabelError: two sets disagree on key-point names or on the animals' names; an image cannot be read.
+        LabelError: two sets disagree on key-point names, on the animals' names or on which points change places in a mirrored image; an
+            image cannot be read.
     """
     if len(sets) == 1:
         return sets[0]
     first = sets[0]
     for other, source in zip(sets[1:], sources[1:], strict=True):
         _refuse_others(first, other, sources=(sources[0], source))
+    pairs = _pairs_of_all(sets, sources)
     animals = max(one.animals for one in sets)
     alike = [_with_animals(in_order(one, first.point_names), animals) for one in sets]
     keys = [image_keys(one) for one in alike]
@@ -38,7 +41,7 @@ def join_labels(sets: Sequence[LabelledFrames], *, sources: Sequence[str]) -> La
     replaced = sum(len(one) for one in alike) - sum(len(one) for one in kept)
     if replaced:
         logger.warning("images labelled in more than one set: the last label is taken: images=%d", replaced)
-    return _one_after_the_other(_with_groups_apart(kept))
+    return replace(_one_after_the_other(_with_groups_apart(kept)), pairs=pairs)
 
 
 def in_order(frames: LabelledFrames, point_names: tuple[str, ...]) -> LabelledFrames:
@@ -58,6 +61,22 @@ def _refuse_others(first: LabelledFrames, other: LabelledFrames, *, sources: tup
             f"{sources[1]}: names its animals {', '.join(other.animal_names) or 'not at all'}; {sources[0]} names them "
             f"{', '.join(first.animal_names) or 'not at all'}: give sets that agree"
         )
+
+
+def _pairs_of_all(sets: Sequence[LabelledFrames], sources: Sequence[str]) -> Pairs:
+    """Points that change places in a mirrored image, of whichever set says so."""
+    partners: dict[str, tuple[str, str]] = {}  # of a point: its partner, and which set says so
+    pairs: dict[frozenset[str], tuple[str, str]] = {}
+    for one_set, source in zip(sets, sources, strict=True):
+        for pair in one_set.pairs:
+            for name, partner in (pair, pair[::-1]):
+                known, said_by = partners.setdefault(name, (partner, source))
+                if known != partner:
+                    raise LabelError(
+                        f"{source}: pairs '{name}' with '{partner}', {said_by} with '{known}', as left and right: give sets that agree"
+                    )
+            pairs.setdefault(frozenset(pair), pair)
+    return tuple(pairs.values())
 
 
 def _with_animals(frames: LabelledFrames, animals: int) -> LabelledFrames:
@@ -104,5 +123,4 @@ def _one_after_the_other(sets: Sequence[LabelledFrames]) -> LabelledFrames:
         order=np.concatenate([one.order for one in sets]),
         size=frame_of(sizes),
         sizes=sizes if len(set(sizes)) > 1 else (),
-        pairs=next((one.pairs for one in sets if one.pairs), ()),
     )

@@ -10,6 +10,7 @@ from trainer.labels.split import Split
 from trainer.scoring.correct_radius import Judging, Radii, radii
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
+from trainer.training.augmentation_choice import AS_ASKED
 from trainer.training.fit_settings import FitSettings
 from trainer.training.seen_points import point_groups
 
@@ -32,6 +33,7 @@ class BundleRequest:
         settings: of the training.
         judging: how near counts as right, and what error the task can do with.
         radii_from: where the distances asked for are from, in words, if from no option.
+        mirrored_as: why images are mirrored where the settings say so and the labels alone would not have it.
         anew: what a training of other labels or settings has left in `run` is put away.
         notes: what is to be said of labels and augmentation, in the report too.
         replaced: said of a bundle whose place the new one takes, in the report too; None where it takes none.
@@ -50,6 +52,7 @@ class BundleRequest:
     judging: Judging
     anew: bool
     radii_from: str | None = None
+    mirrored_as: str = AS_ASKED
     begins_anew: bool = False
     notes: tuple[str, ...] = ()
     replaced: str | None = None

@@ -14,7 +14,7 @@ from trainer.scoring.correct_radius import Judging, stated_radii
 from trainer.scoring.training_record import target_as_trained
 from trainer.training.augment import FLIP, AugmentSettings
 from trainer.training.augment_file import named_in
-from trainer.training.augmentation_choice import as_before
+from trainer.training.augmentation_choice import AS_ASKED, as_before
 from trainer.training.checkpoint import load_network
 from trainer.training.fit_settings import FitSettings
 from trainer.training.training_options import augment_file_of
@@ -31,12 +31,14 @@ class KeptOnRefresh:
         judging: how near counts as right, and what error the task can do with.
         radii_from: where the distances are from, in words; None where they are measured in the labels or all asked for.
         settings: of the training.
+        mirrored_as: why images are mirrored where the labels would not have it.
         sentences: what is kept, and what is not as it was in the bundle in use.
     """
 
     judging: Judging
     radii_from: str | None
     settings: FitSettings
+    mirrored_as: str
     sentences: tuple[str, ...]
 
 
@@ -64,6 +66,7 @@ def kept_on_refresh(
         judging=Judging(correct_within=within, target_px=target if judging.target_px is None else judging.target_px),
         radii_from=source,
         settings=replace(settings, augment=augment),
+        mirrored_as=f"as in {in_use.folder.name}" if settings.augment.flip is None else AS_ASKED,
         sentences=(
             *_of_what_is_kept(in_use, judging, target),
             *_of_what_is_not(in_use, judging, target, augmentation=_differences(augment, earlier)),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 
 from tracker.bundle import Bundle, read_bundle
@@ -18,14 +19,14 @@ from trainer.formats.empty_cells import Empty
 from trainer.formats.read_labels import read_and_join
 from trainer.labels.label_places import relabelled
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.split import SplitChoice
+from trainer.labels.split import Split, SplitChoice
 from trainer.labels.split_record import read_record, split_for_comparison
 from trainer.networks.build import plan_from_plain
 from trainer.pipeline.bundle_request import BundleRequest
 from trainer.pipeline.kept_on_refresh import kept_augment_file, kept_on_refresh, write_augment_file
 from trainer.pipeline.train_and_write import ENGINE, train_and_write
 from trainer.pipeline.trained_bundle import TrainedBundle
-from trainer.scoring.compare import Comparison, compare
+from trainer.scoring.compare import FEWEST_FRAMES, Comparison, compare
 from trainer.scoring.correct_radius import Judging
 from trainer.scoring.evaluate import evaluate, refuse_other_points
 from trainer.scoring.evaluation import Evaluation
@@ -88,6 +89,7 @@ def refresh_bundle(
     changed = int(relabelled(frames, record.labels).sum())
     if not division.added:
         raise TrainingError(f"{bundle}: knows all {len(frames)} frames already; {_remedy(bundle, data, changed)}")
+    _refuse_too_few(bundle, frames, division.split, accept_worse=accept_worse)
     console.print(f"{division.known} frames known to {bundle.name}, {division.added} added", soft_wrap=True)
     if changed:
         console.print(_remedy(bundle, data, changed), soft_wrap=True, highlight=False, markup=False)
@@ -109,6 +111,7 @@ def refresh_bundle(
         judging=kept.judging,
         begins_anew=another != kept.settings,
         radii_from=kept.radii_from,
+        mirrored_as=kept.mirrored_as,
         notes=kept.sentences,
         anew=True,  # what an earlier refresh left there has been refused, or was of fewer labels
         replaced=f"{bundle}: this network took the place of the one made {in_use.description.created}, of which no copy is kept.",
@@ -131,6 +134,19 @@ def _remedy(bundle: Path, data: Sequence[Path], changed: int) -> str:
         f"labels of {in_frames(changed)} that it has learnt from have changed since, and a refresh begins with weights that have "
         f"memorised the labels before: train anew without --refresh (`{verdict_of}` prints the command with the options of its training)"
     )
+
+
+def _refuse_too_few(bundle: Path, frames: LabelledFrames, parts: Split, *, accept_worse: bool) -> None:
+    """Before the training, which the gate behind it would refuse however good it is."""
+    labelled = np.isfinite(frames.points[parts.held_out]).all(axis=-1)  # (n, animals, points)
+    count = int(np.logical_or.reduce(labelled, axis=(1, 2)).sum())
+    if count < FEWEST_FRAMES and not accept_worse:
+        held_out = "held-out frame is" if count == 1 else "held-out frames are"
+        raise TrainingError(
+            f"{bundle}: left as it was: {count} {held_out} too few to compare the refreshed network with the one in use; expected at least "
+            f"{FEWEST_FRAMES}: give the labels of the bundle in use as well or more new ones, or hold out more of them (--folds 2), or "
+            "--accept-worse"
+        )
 
 
 def _fitted_as(in_use: Bundle, frames: LabelledFrames) -> LabelledFrames:

@@ -59,7 +59,7 @@ def train_and_write(request: BundleRequest, console: Console) -> TrainedBundle |
         TrainingError: training failed, the graph is not the network, or the gate refused.
     """
     refuse_unfit(request.train, request.settings)  # before what is odd about the labels, below which it would be overlooked
-    settings, said = settled(request.settings, request.frames)
+    settings, said = settled(request.settings, request.frames, mirrored_as=request.mirrored_as)
     request = replace(request, settings=settings, notes=(*request.notes, *said))
     _print_labels(request, console)  # a radius of a point that is not there is met here, before the training
     for sentence in request.notes:

@@ -19,7 +19,7 @@ from trainer.scoring.typed_commands import options_without
 from trainer.sentences import frames as in_frames
 
 SCRATCH = "scratch"
-OF_WEIGHTS = ("--weights", "--train")  # nothing but the head can be trained of a network that begins at random
+OF_WEIGHTS = ("--weights", "--train", "--pretrained-rate")  # without effect, or refused, where a network begins at random
 
 
 def record_of_weights(weights: str) -> SplitRecord | None:

@@ -26,6 +26,7 @@ LEAST_GAP = 0.05  # of the image's longer side, between two parts that are worth
 MOST_NAMED = 6  # names in a sentence; more are counted
 FEW_NAMED = 3  # of several lists in one sentence
 _USUAL = AugmentSettings()
+AS_ASKED = "as asked for"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,23 +42,33 @@ class InForce:
     sentences: tuple[str, ...]
 
 
-def settled(settings: "FitSettings", frames: LabelledFrames) -> tuple["FitSettings", tuple[str, ...]]:
+def settled(settings: "FitSettings", frames: LabelledFrames, *, mirrored_as: str = AS_ASKED) -> tuple["FitSettings", tuple[str, ...]]:
     """The settings with an augmentation that suits all of these frames, and what is to be said of it, of weights and of images' sizes.
+
+    Args:
+        settings: of the training.
+        frames: all of its labels.
+        mirrored_as: why images are mirrored where the settings say so and these labels alone would not have it.
 
     Raises:
         LabelError: pairs that name an unknown point.
     """
-    found = augmentation_in_force(settings.augment, frames)
+    found = augmentation_in_force(settings.augment, frames, mirrored_as=mirrored_as)
     others = (sentence for sentence in (sizes_sentence(frames), settings.rate_sentence) if sentence)
     return replace(settings, augment=found.settings), (*others, *found.sentences)
 
 
-def augmentation_in_force(asked: AugmentSettings, frames: LabelledFrames) -> InForce:
+def augmentation_in_force(asked: AugmentSettings, frames: LabelledFrames, *, mirrored_as: str = AS_ASKED) -> InForce:
     """Settle what was left open; what is settled stays as it is.
 
     Images are mirrored unless a name speaks of a side without a certain partner, points lie as left and right do under names that
     do not say so, or they show two views of the animal. Those are turned by TWO_VIEWS_ROTATION_DEG at most. Two views are told by
     names, else by places.
+
+    Args:
+        asked: what was.
+        frames: all labels.
+        mirrored_as: as in `settled`.
 
     Raises:
         LabelError: pairs that name an unknown point.
@@ -78,9 +89,16 @@ def augmentation_in_force(asked: AugmentSettings, frames: LabelledFrames) -> InF
     if settings.changes_nothing:
         return InForce(settings=settings, sentences=("augmentation: none, the training images are left as they are",))
     of_views = (
-        _of_views(views, frames.point_names, settings) if asked.two_views is not None or views else _of_parts(frames, sides, settings)
+        _of_views(views, frames.point_names, settings, mirrored_as=mirrored_as)
+        if asked.two_views is not None or views
+        else _of_parts(frames, sides, settings)
     )
-    said = [*of_views, *_of_unpaired(sides, settings), *_of_nameless(nameless, settings), _of_augmentation(settings)]
+    said = [
+        *of_views,
+        *_of_unpaired(sides, settings, mirrored_as),
+        *_of_nameless(nameless, settings, mirrored_as),
+        _of_augmentation(settings),
+    ]
     return InForce(settings=settings, sentences=tuple(said))
 
 
@@ -109,8 +127,14 @@ def as_before(
     earlier = replace(rest, **of_bundle)
     if settings.two_views not in (None, earlier.two_views):
         earlier = replace(earlier, flip=None, rotation_deg=None)  # which follow from that
+    if not _unordered(settings.pairs) <= _unordered(earlier.pairs):
+        earlier = replace(earlier, flip=None)  # likewise: it may have been 0 only because sides were not known
     left = [one.name for one in fields(settings) if one.name not in asked and getattr(settings, one.name) == getattr(_USUAL, one.name)]
     return replace(settings, **{name: getattr(earlier, name) for name in left})
+
+
+def _unordered(pairs: Pairs | None) -> set[frozenset[str]]:
+    return {frozenset(pair) for pair in pairs or ()}
 
 
 def _views(frames: LabelledFrames, sides: Sides) -> TwoViews | ViewsByPlace | None:
@@ -131,11 +155,11 @@ def _each_animal(frames: LabelledFrames) -> NDArray[np.float64]:
     return frames.points.reshape(-1, *frames.points.shape[2:])
 
 
-def _of_views(views: TwoViews | ViewsByPlace | None, names: Sequence[str], settings: AugmentSettings) -> list[str]:
+def _of_views(views: TwoViews | ViewsByPlace | None, names: Sequence[str], settings: AugmentSettings, *, mirrored_as: str) -> list[str]:
     if views is None:
         return []
     found = views.sentence if isinstance(views, TwoViews) else _of_places(views, names)
-    done = "no image is mirrored" if not settings.flip else "images are mirrored all the same, as asked for"
+    done = "no image is mirrored" if not settings.flip else f"images are mirrored all the same, {mirrored_as}"
     return [
         f"two views: {found}; so {done} and none is turned by more than {settings.rotation_deg:g}° "
         "(--no-two-views if the image shows one view)"
@@ -165,21 +189,21 @@ def _of_parts(frames: LabelledFrames, sides: Sides, settings: AugmentSettings) -
     ]
 
 
-def _of_unpaired(sides: Sides, settings: AugmentSettings) -> list[str]:
+def _of_unpaired(sides: Sides, settings: AugmentSettings, mirrored_as: str) -> list[str]:
     if not sides.unpaired:
         return []
     names = _some([f"'{name}'" for name in sides.unpaired])
     first = sides.unpaired[0]
     speaks = "speaks of a side and has" if len(sides.unpaired) == 1 else "speak of a side and have"
     if settings.flip:
-        return [f"sides: {names} {speaks} no certain partner; images are mirrored all the same, as asked for, and these names stay"]
+        return [f"sides: {names} {speaks} no certain partner; images are mirrored all the same, {mirrored_as}, and these names stay"]
     return [
         f"sides: {names} {speaks} no certain partner among the points, so no image is mirrored; name partners with "
         f"--pairs '{first}:PARTNER' ('{first}:{first}' for a point without a side), or mirror with --flip"
     ]
 
 
-def _of_nameless(pairs: Pairs, settings: AugmentSettings) -> list[str]:
+def _of_nameless(pairs: Pairs, settings: AugmentSettings, mirrored_as: str) -> list[str]:
     if not pairs:
         return []
     places = _few([f"'{one}' and '{other}'" for one, other in pairs])
@@ -187,7 +211,7 @@ def _of_nameless(pairs: Pairs, settings: AugmentSettings) -> list[str]:
     change = f"if they are left and right of one another, give --pairs {as_options}"
     found = f"sides: {places} lie as left and right do, and their names do not say so"
     if settings.flip:
-        return [f"{found}; images are mirrored all the same, as asked for, and these names stay; {change}"]
+        return [f"{found}; images are mirrored all the same, {mirrored_as}, and these names stay; {change}"]
     return [f"{found}, so no image is mirrored; {change}; if not, leave it so, or mirror with --flip"]
 
 

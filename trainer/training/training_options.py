@@ -10,6 +10,7 @@ from typing import Any
 from trainer.formats.empty_cells import Empty
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import SplitChoice
+from trainer.networks.usual_training import PRETRAINED_RATE
 from trainer.scoring.correct_radius import Judging
 from trainer.scoring.starting_weights import SCRATCH, first_weights, weights_apart_from
 from trainer.training.augment import AugmentSettings
@@ -54,7 +55,9 @@ def beginning_apart_from(settings: FitSettings, frames: LabelledFrames, *, run: 
     """
     own = Path(settings.weights).resolve().is_relative_to(run.resolve())
     weights = weights_apart_from(first_weights(settings.weights) if own else settings.weights, frames)
-    return replace(settings, weights=weights, trained="all" if weights == SCRATCH else settings.trained)
+    if weights == SCRATCH != settings.weights:  # random ones take no rate of their own, and all learn
+        return replace(settings, weights=weights, trained="all", pretrained_rate=PRETRAINED_RATE)
+    return replace(settings, weights=weights)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
