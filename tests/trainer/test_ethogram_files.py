@@ -499,6 +499,13 @@ VALID = {
 }
 
 
+def test_a_table_of_a_single_frame_has_a_mark_for_each_class(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text(",rest,walk\n1,0,1\n")
+    (one,) = read_ethograms(tmp_path / "one.csv", ReadOptions()).ethograms
+    assert one.frames == 1
+    assert [(bout.name, bout.first, bout.end) for bout in one.bouts] == [("walk", 0, 1)]
+
+
 def refusal(path: Path) -> str:
     """Why a file is refused; empty where it is read."""
     try:

@@ -122,7 +122,8 @@ def of_array(array: NDArray[Any], class_names: Sequence[str], *, where: str) -> 
         LabelError: the numbers mean nothing, or the classes are not named.
     """
     mended: list[str] = []
-    values = np.squeeze(array) if array.ndim > 1 and 1 in array.shape else array
+    of_marks = array.ndim == 2 and array.shape[1] == len(class_names) and array.dtype.kind not in "US"  # of one frame too
+    values = np.squeeze(array) if array.ndim > 1 and 1 in array.shape and not of_marks else array
     if values.ndim == 0 or values.size == 0 or values.ndim > 2:
         raise LabelError(f"{where}: has shape {array.shape}; expected one value per frame, or frames by classes")
     if values.dtype.kind in "US":
