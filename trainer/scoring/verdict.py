@@ -106,6 +106,7 @@ OF_NAMES = (  # what an error says that other names may be the cause of
     "scattered labels", "rare point", "unlike", "biased", "border", "over-fitted", "lost point", "inexact point", "lost",
     "not good enough", "not exact",
 )  # fmt: skip
+OF_EXCHANGE = ("other names", "exchanged")
 OF_MIRRORING = (*OF_NAMES, "too short", "resolution")  # the same, and what the next training shows
 OF_CHANGES = (*OF_MIRRORING, "learnt nothing")  # the same of labels that have changed since
 OF_LABELS = (  # first steps that ask for more labels, or for how many; beside others, more of them are not what is needed
@@ -178,7 +179,7 @@ def _judged(m: Measurements, commands: NextCommands) -> Verdict:
         steps = [step for step in steps if step.kind not in OF_NAMES]
     mixed = label_rules.mirrored(m, commands) is not None
     steps = [step for step in steps if not (mixed and step.kind in OF_MIRRORING) and not (m.relabelled and step.kind in OF_CHANGES)]
-    if any(step.kind == "exchanged" for step in steps):  # a longer training learns them as they are, and looks good on its own labels
+    if any(step.kind in OF_EXCHANGE for step in steps):  # a longer training learns them as they are, and looks good on its own labels
         steps = [step for step in steps if step.kind != "too short"]
     well = training_rules.good(m, commands)
     if not mixed and all(step.kind in BESIDE_GOOD for step in steps):
