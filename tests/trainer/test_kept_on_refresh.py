@@ -216,7 +216,7 @@ def test_the_bundle_itself_stands_before_its_run_on_mirroring_and_turning(own: P
     [
         ([["head", "head"], ["tail", "tail"]], ("head", "head"), None),
         ([["head", "tail"]], ("tail", "head"), None),
-        ([], ("head", "tail"), "pairs [head:tail] instead of []"),
+        ([], ("head", "tail"), "flip what the labels say instead of 0.25; pairs [head:tail] instead of []"),
     ],
     ids=["one of several", "the other way round", "new"],
 )

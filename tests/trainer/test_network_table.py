@@ -1,6 +1,7 @@
 """What a network is made of, and what that costs."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -113,6 +114,8 @@ def test_bad_choices_end_in_a_sentence(given: list[str], status: int, message: s
     ],
     ids=["xy", "maps", "target"],
 )
-def test_a_loss_that_does_not_fit_the_head_is_refused(given: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["fit", "--data", "nowhere", "--out", "nowhere", *given]) == 1
+def test_a_loss_that_does_not_fit_the_head_is_refused_before_labels_are_read(
+    given: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", "--data", str(tmp_path), "--out", str(tmp_path / "mine"), *given]) == 1
     assert message in capsys.readouterr().err

@@ -60,7 +60,9 @@ def test_no_label_is_shown_as_wrong_where_labels_have_changed_since(train: Evalu
     assert found.exchanges
     assert found.suspects
     assert fault_section(found, train, train) == ""
-    assert fault_section(replace(found, mirrored=()), train, train).startswith("<h2>Mirrored under their own names: snout"), "mirroring's, and none of labels"
+    assert fault_section(replace(found, mirrored=()), train, train).startswith("<h2>Mirrored under their own names: snout"), (
+        "mirroring's, and none of labels"
+    )
 
 
 def test_frames_are_right_by_most_of_their_points_and_counted_where_they_have_labels(train: Evaluation, tmp_path: Path) -> None:
